@@ -1,0 +1,4 @@
+//! Under construction.
+/// JSON.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Json;
