@@ -34,7 +34,10 @@ impl ContentType {
         );
         let mut at = 0;
         while at < bytes.len() {
-            assert!(bytes[at].is_ascii_graphic(), "a content type must be visible ASCII");
+            assert!(
+                bytes[at].is_ascii_graphic(),
+                "a content type must be visible ASCII"
+            );
             at += 1;
         }
         Self(Cow::Borrowed(text))

@@ -140,7 +140,12 @@ impl Error {
     /// A value that the limits do not allow.
     #[must_use]
     pub fn invalid_input(field: &'static str, rule: Rule, limit: u64, actual: u64) -> Self {
-        let kind = Kind::InvalidInput { field, rule, limit, actual };
+        let kind = Kind::InvalidInput {
+            field,
+            rule,
+            limit,
+            actual,
+        };
         Self::new(kind, "")
     }
 
@@ -197,7 +202,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, applied, context, .. } = &*self.0;
+        let Inner {
+            kind,
+            message,
+            applied,
+            context,
+            ..
+        } = &*self.0;
         write!(f, "{kind}")?;
         if !message.is_empty() {
             write!(f, ": {message}")?;
@@ -218,7 +229,14 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, message, applied, retry, context, source } = &*self.0;
+        let Inner {
+            kind,
+            message,
+            applied,
+            retry,
+            context,
+            source,
+        } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
             .field("message", message)
@@ -258,7 +276,10 @@ mod tests {
             "unavailable: the server closed the connection (stream: orders); outcome unknown"
         );
         assert_eq!(error.retry(), Retry::WithDedupKey);
-        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("broken pipe"));
+        assert_eq!(
+            error.source().map(ToString::to_string).as_deref(),
+            Some("broken pipe")
+        );
     }
 
     #[test]

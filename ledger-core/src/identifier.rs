@@ -47,7 +47,9 @@ impl Identifier {
     fn checked(field: &'static str, text: String, most: u64) -> Result<Self> {
         check_len(field, text.len(), 1, most)?;
         let first = !text.starts_with(|c: char| c.is_ascii_digit());
-        let rest = text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        let rest = text
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
         if !(first && rest) {
             return Err(Error::invalid_input(field, Rule::Identifier, 0, 0));
         }
@@ -90,7 +92,9 @@ mod tests {
         for good in ["a", "_", "ledger", "select", "a1_b2", &"a".repeat(32)] {
             assert_eq!(rule(good), None, "{good}");
         }
-        for bad in ["1a", "A", "ä", "a-b", "a b", "a\"b", "a'b", "a;b", "a.b", "$a", "a\0b"] {
+        for bad in [
+            "1a", "A", "ä", "a-b", "a b", "a\"b", "a'b", "a;b", "a.b", "$a", "a\0b",
+        ] {
             assert_eq!(rule(bad), Some(Rule::Identifier), "{bad:?}");
         }
         assert_eq!(rule(""), Some(Rule::AtLeastBytes));

@@ -95,11 +95,21 @@ impl Limits {
         let field = "call deadline (ms)";
         if deadline < self.deadline_min {
             let least = millis(self.deadline_min);
-            return Err(Error::invalid_input(field, Rule::AtLeast, least, millis(deadline)));
+            return Err(Error::invalid_input(
+                field,
+                Rule::AtLeast,
+                least,
+                millis(deadline),
+            ));
         }
         if deadline > self.deadline_max {
             let most = millis(self.deadline_max);
-            return Err(Error::invalid_input(field, Rule::AtMost, most, millis(deadline)));
+            return Err(Error::invalid_input(
+                field,
+                Rule::AtMost,
+                most,
+                millis(deadline),
+            ));
         }
         Ok(deadline)
     }

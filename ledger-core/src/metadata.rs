@@ -48,7 +48,9 @@ impl Metadata {
 
     /// The pairs in byte order of their keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// How many pairs there are.
@@ -66,11 +68,19 @@ impl Metadata {
     /// Bytes of all keys and values.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len()).sum()
+        self.0
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum()
     }
 
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
-        check_number("metadata pairs", self.len() as u64, 0, limits.metadata_pairs)?;
+        check_number(
+            "metadata pairs",
+            self.len() as u64,
+            0,
+            limits.metadata_pairs,
+        )?;
         for (key, value) in &self.0 {
             check_text("metadata key", key, limits.metadata_key)?;
             if !value.is_empty() {

@@ -86,7 +86,12 @@ impl RawEntry {
 
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
         check_len("payload", self.payload.len(), 0, limits.payload)?;
-        check_number("schema version", self.schema_version.into(), 1, limits.schema_version)?;
+        check_number(
+            "schema version",
+            self.schema_version.into(),
+            1,
+            limits.schema_version,
+        )?;
         if let Some(key) = &self.order_key {
             check_text("order key", key, limits.key)?;
         }

@@ -34,7 +34,11 @@ impl Timestamp {
     /// [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
     #[must_use]
     pub const fn from_micros(micros: i64) -> Option<Self> {
-        if micros < Self::MIN.0 || micros > Self::MAX.0 { None } else { Some(Self(micros)) }
+        if micros < Self::MIN.0 || micros > Self::MAX.0 {
+            None
+        } else {
+            Some(Self(micros))
+        }
     }
 
     /// Microseconds since 1970-01-01, UTC.
@@ -81,7 +85,9 @@ impl TryFrom<SystemTime> for Timestamp {
     fn try_from(time: SystemTime) -> Result<Self> {
         let micros = match time.duration_since(SystemTime::UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_micros()).ok(),
-            Err(before) => i64::try_from(before.duration().as_micros()).ok().map(|m| -m),
+            Err(before) => i64::try_from(before.duration().as_micros())
+                .ok()
+                .map(|m| -m),
         };
         micros.and_then(Self::from_micros).ok_or_else(out_of_range)
     }
@@ -90,7 +96,11 @@ impl TryFrom<SystemTime> for Timestamp {
 impl From<Timestamp> for SystemTime {
     fn from(at: Timestamp) -> Self {
         let magnitude = Duration::from_micros(at.0.unsigned_abs());
-        if at.0 < 0 { Self::UNIX_EPOCH - magnitude } else { Self::UNIX_EPOCH + magnitude }
+        if at.0 < 0 {
+            Self::UNIX_EPOCH - magnitude
+        } else {
+            Self::UNIX_EPOCH + magnitude
+        }
     }
 }
 

@@ -30,7 +30,10 @@ impl Encoded {
     /// A payload of a content type.
     #[must_use]
     pub fn new(content_type: ContentType, payload: impl Into<Bytes>) -> Self {
-        Self { content_type, payload: payload.into() }
+        Self {
+            content_type,
+            payload: payload.into(),
+        }
     }
 }
 

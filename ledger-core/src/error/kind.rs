@@ -106,16 +106,27 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict { expected, actual } => {
-                write!(f, "conflict: expected {expected}, the stream is at version {actual}")
+                write!(
+                    f,
+                    "conflict: expected {expected}, the stream is at version {actual}"
+                )
             }
             Self::DedupMismatch { index, original } => {
-                write!(f, "dedup mismatch: entry {index} of the batch repeats the key of ")?;
+                write!(
+                    f,
+                    "dedup mismatch: entry {index} of the batch repeats the key of "
+                )?;
                 match original {
                     Some(version) => write!(f, "version {version} with other content"),
                     None => f.write_str("an earlier entry of the batch with other content"),
                 }
             }
-            Self::InvalidInput { field, rule, limit, actual } => {
+            Self::InvalidInput {
+                field,
+                rule,
+                limit,
+                actual,
+            } => {
                 write!(f, "invalid input: {field} ")?;
                 rule.explain(f, *limit, *actual)
             }

@@ -1,0 +1,139 @@
+//! All entries of one stream, page by page.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::decode::decode;
+use super::pager::{Fetch, Pager, SCAN_PAGE, Source};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::id::EntryId;
+use crate::name::StreamName;
+use crate::page::{Page, PageEnd};
+use crate::query::{Direction, Query};
+use crate::record::Record;
+use crate::request::Read;
+use crate::schema::SchemaRef;
+use crate::store::Store;
+
+/// The entries of a stream as a [`futures_core::Stream`]; returned by
+/// [`Stream::entries`](crate::Stream::entries).
+///
+/// Owns a handle and borrows nothing, so it can be kept and spawned. `Unpin`.
+/// Dropping a pending `next()` loses nothing.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Entries<'s, I: EntryId, T: 'static, S: Store<I> + Clone + 's> {
+    pager: Pager<'s, StreamPages<I, S>>,
+    schema: SchemaRef<T>,
+    /// The parts of one entry, if an upcaster split it.
+    parts: VecDeque<Entry<I, T>>,
+}
+
+struct StreamPages<I, S> {
+    store: S,
+    name: Result<StreamName>,
+    query: Query<I>,
+}
+
+impl<'s, I: EntryId, T: 'static, S: Store<I> + Clone + 's> Entries<'s, I, T, S> {
+    pub(super) fn new(
+        store: S,
+        name: Result<StreamName>,
+        schema: SchemaRef<T>,
+        query: Query<I>,
+    ) -> Self {
+        let read_ahead = store.capabilities().detached_reads;
+        let pager = Pager::new(StreamPages { store, name, query }, read_ahead);
+        Self {
+            pager,
+            schema,
+            parts: VecDeque::new(),
+        }
+    }
+}
+
+impl<'s, I: EntryId, S: Store<I> + Clone + 's> Source<'s> for StreamPages<I, S> {
+    type Page = Page<Record<I>>;
+    type Record = Record<I>;
+
+    fn fetch(&self, after: Option<Duration>) -> Result<Fetch<'s, Self::Page>> {
+        let name = match &self.name {
+            Ok(name) => name.clone(),
+            Err(e) => return Err(Error::new(e.kind().clone(), "")),
+        };
+        let mut query = self.query.clone();
+        query.limit = Some(query.limit.unwrap_or(SCAN_PAGE).min(SCAN_PAGE));
+        let read = Read::new(query, self.store.limits())?;
+        let store = self.store.clone();
+        Ok(Box::pin(async move {
+            if let Some(pause) = after {
+                tokio::time::sleep(pause).await;
+            }
+            store.read(&name, &read).await
+        }))
+    }
+
+    fn arrived(&mut self, page: Self::Page) -> (Vec<Self::Record>, PageEnd) {
+        let Page { records, mut end } = page;
+        if let Some(last) = records.last() {
+            let at = Some(last.id.clone());
+            match self.query.direction {
+                Direction::Ascending => self.query.after = at,
+                Direction::Descending => self.query.before = at,
+            }
+        }
+        if let Some(limit) = &mut self.query.limit {
+            *limit = limit.saturating_sub(records.len());
+            if *limit == 0 {
+                end = PageEnd::CaughtUp;
+            }
+        }
+        (records, end)
+    }
+}
+
+impl<'s, I, T, S> futures_core::Stream for Entries<'s, I, T, S>
+where
+    I: EntryId,
+    T: 'static,
+    S: Store<I> + Clone + 's,
+{
+    type Item = Result<Entry<I, T>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(part) = this.parts.pop_front() {
+                return Poll::Ready(Some(Ok(part)));
+            }
+            let record = match ready!(this.pager.poll_record(cx)) {
+                Some(Ok(record)) => record,
+                Some(Err(e)) => return Poll::Ready(Some(Err(e))),
+                None => return Poll::Ready(None),
+            };
+            let name = match &this.pager.source.name {
+                Ok(name) => name,
+                Err(e) => return Poll::Ready(Some(Err(Error::new(e.kind().clone(), "")))),
+            };
+            if let Err(e) = decode(name, &this.schema, record, &mut this.parts) {
+                return Poll::Ready(Some(Err(e)));
+            }
+        }
+    }
+}
+
+/// Nothing in it is pinned in place.
+impl<'s, I: EntryId, T, S: Store<I> + Clone + 's> Unpin for Entries<'s, I, T, S> {}
+
+impl<'s, I: EntryId, T, S: Store<I> + Clone + 's> fmt::Debug for Entries<'s, I, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamPages { name, query, .. } = &self.pager.source;
+        f.debug_struct("Entries")
+            .field("stream", name)
+            .field("query", query)
+            .finish_non_exhaustive()
+    }
+}
