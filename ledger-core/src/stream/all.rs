@@ -23,8 +23,8 @@ use crate::store::Store;
 /// that nothing follows for now; while the order of what follows is not
 /// settled it waits, asking again in short intervals.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct AllEntries<'s, I: EntryId, S: Store<I> + Clone + 's> {
-    pager: Pager<'s, StorePages<I, S>>,
+pub struct AllEntries<'s, I, S> {
+    pager: Pager<'s, StorePages<I, S>, StorePage<I>, StoreRecord<I>>,
 }
 
 struct StorePages<I, S> {
@@ -80,11 +80,11 @@ fn capped(query: &AllQuery) -> AllQuery {
     query.clone().limit(limit)
 }
 
-impl<'s, I: EntryId, S: Store<I> + Clone + 's> Source<'s> for StorePages<I, S> {
-    type Page = StorePage<I>;
-    type Record = StoreRecord<I>;
-
-    fn fetch(&self, after: Option<Duration>) -> Result<Fetch<'s, Self::Page>> {
+impl<I: EntryId, S: Store<I> + Clone> Source<StorePage<I>, StoreRecord<I>> for StorePages<I, S> {
+    fn fetch<'s>(&self, after: Option<Duration>) -> Result<Fetch<'s, StorePage<I>>>
+    where
+        Self: 's,
+    {
         let read = ReadAll::new(capped(&self.query), self.store.limits())?;
         let store = self.store.clone();
         Ok(Box::pin(async move {
@@ -95,7 +95,7 @@ impl<'s, I: EntryId, S: Store<I> + Clone + 's> Source<'s> for StorePages<I, S> {
         }))
     }
 
-    fn arrived(&mut self, page: Self::Page) -> (Vec<Self::Record>, PageEnd) {
+    fn arrived(&mut self, page: StorePage<I>) -> (Vec<StoreRecord<I>>, PageEnd) {
         let StorePage {
             records,
             next,
@@ -131,9 +131,9 @@ impl<'s, I: EntryId, S: Store<I> + Clone + 's> futures_core::Stream for AllEntri
 }
 
 /// Nothing in it is pinned in place.
-impl<'s, I: EntryId, S: Store<I> + Clone + 's> Unpin for AllEntries<'s, I, S> {}
+impl<I, S> Unpin for AllEntries<'_, I, S> {}
 
-impl<'s, I: EntryId, S: Store<I> + Clone + 's> fmt::Debug for AllEntries<'s, I, S> {
+impl<I, S> fmt::Debug for AllEntries<'_, I, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AllEntries")
             .field("query", &self.pager.source.query)

@@ -25,8 +25,8 @@ use crate::store::Store;
 /// Owns a handle and borrows nothing, so it can be kept and spawned. `Unpin`.
 /// Dropping a pending `next()` loses nothing.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct Entries<'s, I: EntryId, T: 'static, S: Store<I> + Clone + 's> {
-    pager: Pager<'s, StreamPages<I, S>>,
+pub struct Entries<'s, I, T: 'static, S> {
+    pager: Pager<'s, StreamPages<I, S>, Page<Record<I>>, Record<I>>,
     schema: SchemaRef<T>,
     /// The parts of one entry, if an upcaster split it.
     parts: VecDeque<Entry<I, T>>,
@@ -55,11 +55,11 @@ impl<'s, I: EntryId, T: 'static, S: Store<I> + Clone + 's> Entries<'s, I, T, S> 
     }
 }
 
-impl<'s, I: EntryId, S: Store<I> + Clone + 's> Source<'s> for StreamPages<I, S> {
-    type Page = Page<Record<I>>;
-    type Record = Record<I>;
-
-    fn fetch(&self, after: Option<Duration>) -> Result<Fetch<'s, Self::Page>> {
+impl<I: EntryId, S: Store<I> + Clone> Source<Page<Record<I>>, Record<I>> for StreamPages<I, S> {
+    fn fetch<'s>(&self, after: Option<Duration>) -> Result<Fetch<'s, Page<Record<I>>>>
+    where
+        Self: 's,
+    {
         let name = match &self.name {
             Ok(name) => name.clone(),
             Err(e) => return Err(Error::new(e.kind().clone(), "")),
@@ -76,7 +76,7 @@ impl<'s, I: EntryId, S: Store<I> + Clone + 's> Source<'s> for StreamPages<I, S> 
         }))
     }
 
-    fn arrived(&mut self, page: Self::Page) -> (Vec<Self::Record>, PageEnd) {
+    fn arrived(&mut self, page: Page<Record<I>>) -> (Vec<Record<I>>, PageEnd) {
         let Page { records, mut end } = page;
         if let Some(last) = records.last() {
             let at = Some(last.id.clone());
@@ -126,9 +126,9 @@ where
 }
 
 /// Nothing in it is pinned in place.
-impl<'s, I: EntryId, T, S: Store<I> + Clone + 's> Unpin for Entries<'s, I, T, S> {}
+impl<I, T, S> Unpin for Entries<'_, I, T, S> {}
 
-impl<'s, I: EntryId, T, S: Store<I> + Clone + 's> fmt::Debug for Entries<'s, I, T, S> {
+impl<I: fmt::Debug, T, S> fmt::Debug for Entries<'_, I, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StreamPages { name, query, .. } = &self.pager.source;
         f.debug_struct("Entries")

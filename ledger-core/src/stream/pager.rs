@@ -14,18 +14,17 @@ use crate::page::PageEnd;
 pub(super) const SCAN_PAGE: usize = 1000;
 
 /// Where pages come from.
-pub(super) trait Source<'s> {
-    type Page;
-    type Record;
-
+pub(super) trait Source<P, R> {
     /// Starts to fetch the page behind the last one that arrived.
     ///
     /// `after` is a pause to keep first.
-    fn fetch(&self, after: Option<Duration>) -> Result<Fetch<'s, Self::Page>>;
+    fn fetch<'s>(&self, after: Option<Duration>) -> Result<Fetch<'s, P>>
+    where
+        Self: 's;
 
     /// Notes that a page has arrived. Says how it ended; `CaughtUp` also where
     /// the reader has had enough.
-    fn arrived(&mut self, page: Self::Page) -> (Vec<Self::Record>, PageEnd);
+    fn arrived(&mut self, page: P) -> (Vec<R>, PageEnd);
 }
 
 pub(super) type Fetch<'s, P> = Pin<Box<dyn Future<Output = Result<P>> + Send + 's>>;
@@ -36,21 +35,24 @@ enum Next<'s, P> {
     Ready(Result<P>),
 }
 
-pub(super) struct Pager<'s, P: Source<'s>> {
-    pub(super) source: P,
-    records: std::vec::IntoIter<P::Record>,
-    next: Next<'s, P::Page>,
+/// Free of bounds and projections: with a `Source<'s>` in the type, the compiler
+/// cannot prove a spawned task that iterates to be `Send` ("higher-ranked
+/// lifetime error").
+pub(super) struct Pager<'s, S, P, R> {
+    pub(super) source: S,
+    records: std::vec::IntoIter<R>,
+    next: Next<'s, P>,
     end: PageEnd,
     /// Pages in a row that were undecided.
     undecided: u32,
     read_ahead: bool,
 }
 
-impl<'s, P: Source<'s>> Pager<'s, P> {
+impl<'s, S: Source<P, R> + 's, P, R> Pager<'s, S, P, R> {
     /// Reading ahead is safe only where a read goes on without being polled.
     /// Elsewhere a page fetched ahead can hold the connection that the
     /// consumer's own append waits for, and both wait for ever.
-    pub(super) fn new(source: P, read_ahead: bool) -> Self {
+    pub(super) fn new(source: S, read_ahead: bool) -> Self {
         Self {
             source,
             records: Vec::new().into_iter(),
@@ -66,7 +68,7 @@ impl<'s, P: Source<'s>> Pager<'s, P> {
         self.records.len() == 0
     }
 
-    pub(super) fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<P::Record>>> {
+    pub(super) fn poll_record(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<R>>> {
         loop {
             if let Some(record) = self.records.next() {
                 if self.read_ahead && self.end == PageEnd::More {
@@ -96,7 +98,7 @@ impl<'s, P: Source<'s>> Pager<'s, P> {
         }
     }
 
-    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<P::Page>> {
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Result<P>> {
         loop {
             match std::mem::replace(&mut self.next, Next::Unasked) {
                 Next::Unasked => match self.source.fetch(self.pause()) {

@@ -1,0 +1,8 @@
+//! Tests of the core's public face.
+
+mod events;
+mod forwarding;
+mod futures;
+mod limits;
+mod paging;
+mod typed;
