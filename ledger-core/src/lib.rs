@@ -90,7 +90,10 @@ pub use raw_entry::RawEntry;
 pub use receipt::{Receipt, Receipts, Status};
 pub use record::{Record, StoreRecord};
 pub use request::{ListStreams, Read, ReadAll};
-pub use schema::{Document, FieldMapper, SchemaRef};
+pub use schema::{
+    Document, Documents, FieldConflict, FieldMapper, FieldPlan, History, Schema, SchemaError,
+    SchemaRef,
+};
 pub use stat::{Health, HealthCheck, StreamStat};
 pub use store::{Store, StoreExt};
 pub use stream::{AllEntries, Append, AppendAll, Entries, Stream};

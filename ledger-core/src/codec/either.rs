@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::{Codec, Encoded, SelfDescribing};
 use crate::content_type::ContentType;
 use crate::error::Result;
-use crate::schema::{Document, FieldMapper};
+use crate::schema::{Document, FieldPlan};
 
 /// Writes with the first codec and reads with whichever accepts the entry's
 /// content type, the first one asked first.
@@ -50,12 +50,12 @@ impl<A: SelfDescribing, B: SelfDescribing> SelfDescribing for Or<A, B> {
         &self,
         content_type: &ContentType,
         payload: &[u8],
-        maps: &[FieldMapper],
+        plan: &FieldPlan,
     ) -> Result<T> {
         if self.0.knows(content_type) {
-            self.0.read_mapped(content_type, payload, maps)
+            self.0.read_mapped(content_type, payload, plan)
         } else {
-            self.1.read_mapped(content_type, payload, maps)
+            self.1.read_mapped(content_type, payload, plan)
         }
     }
 }

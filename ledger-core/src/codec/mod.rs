@@ -2,7 +2,7 @@
 //! come with the core.
 
 mod either;
-mod json;
+pub(crate) mod json;
 mod raw;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ pub use raw::Raw;
 
 use crate::content_type::ContentType;
 use crate::error::Result;
-use crate::schema::{Document, FieldMapper};
+use crate::schema::{Document, FieldPlan};
 
 /// A payload and the content type it is written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,10 @@ pub trait Codec<T>: Send + Sync {
 ///
 /// JSON is one; so are CBOR and MessagePack with named fields. postcard and
 /// protobuf are not: their schemas evolve through typed steps.
+#[diagnostic::on_unimplemented(
+    message = "the payloads of `{Self}` do not name their own fields",
+    note = "start with `Schema::typed` and bring old versions up with typed steps"
+)]
 pub trait SelfDescribing: Send + Sync {
     /// Whether this codec reads payloads of `content_type`.
     fn knows(&self, content_type: &ContentType) -> bool;
@@ -104,8 +108,9 @@ pub trait SelfDescribing: Send + Sync {
     /// [`Decode`](crate::Kind::Decode) if the payload is not an object.
     fn open<'a>(&self, content_type: &ContentType, payload: &'a [u8]) -> Result<Document<'a>>;
 
-    /// Reads `T` while the fields are renamed, removed and defaulted by `maps`,
-    /// one after the other, in a single pass.
+    /// Reads `T` while its fields are renamed, removed and filled in, in a
+    /// single pass: [`FieldPlan::read`] does it over the format's own
+    /// deserializer.
     ///
     /// # Errors
     ///
@@ -115,6 +120,6 @@ pub trait SelfDescribing: Send + Sync {
         &self,
         content_type: &ContentType,
         payload: &[u8],
-        maps: &[FieldMapper],
+        plan: &FieldPlan,
     ) -> Result<T>;
 }
