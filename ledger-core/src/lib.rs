@@ -94,7 +94,7 @@ pub use schema::{
     Document, Documents, FieldConflict, FieldMapper, FieldPlan, History, Schema, SchemaError,
     SchemaRef,
 };
-pub use stat::{Health, HealthCheck, StreamStat};
+pub use stat::{Health, HealthCheck, Holdup, StreamStat};
 pub use store::{Store, StoreExt};
 pub use stream::{AllEntries, Append, AppendAll, Entries, Stream};
 pub use timestamp::Timestamp;

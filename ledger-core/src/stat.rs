@@ -1,5 +1,7 @@
 //! Facts about a stream and about a store.
 
+use std::time::Duration;
+
 /// The state of a stream at some moment during the call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -70,5 +72,38 @@ impl Health {
 impl Default for Health {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Something that keeps the end of the whole store undecided: what a reader
+/// that got an [`Undecided`](crate::PageEnd::Undecided) page is waiting for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holdup {
+    /// Who it is, such as `pid 4711`.
+    pub holder: String,
+    /// For how long this handle has seen it. It may be there for longer.
+    pub seen_for: Duration,
+    /// What else is known, such as the undecided range or the state of the
+    /// holder's session. Never payloads or statements.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+impl Holdup {
+    /// A holder about which nothing else is known.
+    #[must_use]
+    pub const fn new(holder: String, seen_for: Duration) -> Self {
+        Self {
+            holder,
+            seen_for,
+            facts: Vec::new(),
+        }
+    }
+
+    /// Adds a fact.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, fact: impl Into<String>) -> Self {
+        self.facts.push((name, fact.into()));
+        self
     }
 }

@@ -16,7 +16,7 @@ use crate::page::{Page, StorePage};
 use crate::receipt::Receipts;
 use crate::record::Record;
 use crate::request::{ListStreams, Read, ReadAll};
-use crate::stat::{Health, StreamStat};
+use crate::stat::{Health, Holdup, StreamStat};
 
 /// Produces the whole impl, since async_trait does not look into macro calls
 /// inside one. The lint names every method that is missing here.
@@ -75,6 +75,10 @@ macro_rules! forward {
                 seen: &[(StreamName, I)],
             ) -> Result<StoreCursor> {
                 (**self).cursor_after(read, seen)
+            }
+
+            async fn explain_head(&self) -> Result<Vec<Holdup>> {
+                (**self).explain_head().await
             }
         }
     };

@@ -18,7 +18,7 @@ use crate::page::{Page, StorePage};
 use crate::receipt::Receipts;
 use crate::record::Record;
 use crate::request::{ListStreams, Read, ReadAll};
-use crate::stat::{Health, StreamStat};
+use crate::stat::{Health, Holdup, StreamStat};
 
 /// An append-only store of streams. Payloads are bytes; types live in
 /// [`Stream`](crate::Stream).
@@ -202,5 +202,17 @@ pub trait Store<I: EntryId>: Send + Sync {
     fn cursor_after(&self, read: &ReadAll, seen: &[(StreamName, I)]) -> Result<StoreCursor> {
         let _ = (read, seen);
         Err(Error::unsupported("cursor_after"))
+    }
+
+    /// What keeps the end of the whole store undecided right now; empty if
+    /// nothing does. For operators: who makes readers of the whole store wait,
+    /// and for how long.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` unless [`store_order`](Capabilities::store_order) is
+    /// claimed and the store can have undecided places.
+    async fn explain_head(&self) -> Result<Vec<Holdup>> {
+        Err(Error::unsupported("explain_head"))
     }
 }

@@ -4,12 +4,13 @@
 //! another one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ledger_core::{
-    AllQuery, Batch, Capabilities, Error, Health, Kind, Limits, ListStreams, Page, PageEnd, Query,
-    Read, ReadAll, Receipts, Record, Result, Store, StoreCursor, StoreOrder, StorePage, StreamName,
-    StreamStat,
+    AllQuery, Batch, Capabilities, Error, Health, Holdup, Kind, Limits, ListStreams, Page, PageEnd,
+    Query, Read, ReadAll, Receipts, Record, Result, Store, StoreCursor, StoreOrder, StorePage,
+    StreamName, StreamStat,
 };
 
 /// Answers every method distinctly.
@@ -73,6 +74,10 @@ impl Store<i64> for Distinct {
     fn cursor_after(&self, _: &ReadAll, _: &[(StreamName, i64)]) -> Result<StoreCursor> {
         Ok(cursor("cursor_after"))
     }
+
+    async fn explain_head(&self) -> Result<Vec<Holdup>> {
+        Ok(vec![Holdup::new("explain_head".into(), Duration::ZERO)])
+    }
 }
 
 fn cursor(text: &'static str) -> StoreCursor {
@@ -98,6 +103,7 @@ async fn answers(store: impl Store<i64>) -> Vec<String> {
         format!("{:?}", store.read_all(&read_all).await),
         format!("{:?}", store.store_head().await),
         format!("{:?}", store.cursor_after(&read_all, &[])),
+        format!("{:?}", store.explain_head().await),
     ]
 }
 
@@ -170,6 +176,10 @@ async fn optional_operations_refuse_by_name_unless_implemented() {
     assert_eq!(
         operation(Minimal.cursor_after(&read_all, &[]).unwrap_err()),
         "cursor_after"
+    );
+    assert_eq!(
+        operation(Minimal.explain_head().await.unwrap_err()),
+        "explain_head"
     );
 }
 

@@ -1,0 +1,221 @@
+//! Running work on a connection: deadlines, dropped futures, closing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use ledger_core::backend::event;
+use ledger_core::{Error, Kind, Result};
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::BACKEND;
+use crate::error::{During, convert};
+
+/// Counts the calls that run, so that `close` can wait for them.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    closed: AtomicBool,
+    running: Arc<Semaphore>,
+}
+
+const ROOM: u32 = 1 << 28;
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self {
+            closed: AtomicBool::new(false),
+            running: Arc::new(Semaphore::new(ROOM as usize)),
+        }
+    }
+
+    /// Lets a call in, unless the store is closed.
+    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        let permit = self.running.clone().try_acquire_owned();
+        permit.map_err(|_| Error::closed())
+    }
+
+    /// Lets no call in any more; whether this was the first time.
+    pub(crate) fn close(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Waits until no call runs.
+    pub(crate) async fn drained(&self) {
+        // An error would mean that the semaphore was closed, which nobody does.
+        let _ = self.running.acquire_many(ROOM).await;
+    }
+}
+
+/// What a piece of work knows about its call.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// When it has to be over.
+    pub(crate) deadline: Instant,
+    /// Whether a writing statement is on its way whose answer is not known.
+    writing: Arc<AtomicBool>,
+    /// Whether nobody waits for the answer any more.
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Call {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self {
+            deadline: Instant::now() + deadline,
+            writing: Arc::default(),
+            abandoned: Arc::default(),
+        }
+    }
+
+    /// Whether the caller has dropped its future.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Runs a statement that writes. If the deadline interrupts it, the
+    /// outcome of the call is unknown; between such statements it is not.
+    pub(crate) async fn writing<T>(&self, statement: impl Future<Output = T>) -> T {
+        self.writing.store(true, Ordering::Release);
+        let answer = statement.await;
+        self.writing.store(false, Ordering::Release);
+        answer
+    }
+
+    /// The error of a call whose deadline has passed.
+    pub(crate) fn timeout(&self) -> Error {
+        if self.writing.load(Ordering::Acquire) {
+            Error::new(Kind::Timeout, "the server has not answered").unknown_outcome()
+        } else {
+            Error::new(Kind::Timeout, "the deadline of the call has passed")
+        }
+    }
+
+    /// Waits a moment before another try, longer each time.
+    pub(crate) async fn back_off(&self, attempt: u32) {
+        let most = Duration::from_millis(1 << attempt.min(6));
+        tokio::time::sleep(most).await;
+    }
+}
+
+/// Tells the task when its caller goes away.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Work on a connection that can be repeated, with what it was asked.
+pub(crate) trait Work<S, T>:
+    for<'c> Fn(&'c S, &'c mut PgConnection, &'c Call) -> BoxFuture<'c, Result<T>>
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S, T, W> Work<S, T> for W where
+    W: for<'c> Fn(&'c S, &'c mut PgConnection, &'c Call) -> BoxFuture<'c, Result<T>>
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// How often a read whose connection broke is repeated.
+const READ_ATTEMPTS: u32 = 5;
+
+/// Runs work on a connection of the pool, in a task of its own.
+///
+/// The task goes on when the future of the caller is dropped or not polled, so
+/// that no statement is cut in the middle and no connection is held by someone
+/// who is not looking. Work that was abandoned before it got a connection is
+/// not begun.
+pub(crate) async fn run<S: Send + Sync + 'static, T: Send + 'static>(
+    pool: &PgPool,
+    gate: &Gate,
+    call: Call,
+    during: During,
+    asked: S,
+    work: impl Work<S, T>,
+) -> Result<T> {
+    let permit = gate.enter()?;
+    let _abandon = Abandon(call.abandoned.clone());
+    let pool = pool.clone();
+    let task = tokio::spawn(async move {
+        let _permit = permit;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let error = match once(&pool, &call, &asked, &work).await {
+                Err(error) => error,
+                done => return done,
+            };
+            let again = during == During::Read
+                && matches!(error.kind(), Kind::Unavailable | Kind::Contention)
+                && error.context("pool").is_none()
+                && attempt < READ_ATTEMPTS
+                && Instant::now() < call.deadline
+                && !call.is_abandoned();
+            if !again {
+                return Err(error);
+            }
+            event::retrying(BACKEND, "read", attempt, &error);
+            call.back_off(attempt).await;
+        }
+    });
+    match task.await {
+        Ok(answer) => answer,
+        Err(e) => {
+            let gone = Error::new(Kind::Internal, "the task of a call ended early").caused_by(e);
+            Err(if during == During::Write {
+                gone.unknown_outcome()
+            } else {
+                gone
+            })
+        }
+    }
+}
+
+async fn once<S: Sync, T>(
+    pool: &PgPool,
+    call: &Call,
+    asked: &S,
+    work: &impl Work<S, T>,
+) -> Result<T> {
+    let mut connection = match timeout_at(call.deadline, pool.acquire()).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(e)) => return Err(convert(&e, During::Read).with("pool", "no connection")),
+        Err(_) => {
+            let late = Error::new(Kind::Unavailable, "no connection within the deadline");
+            return Err(late.with("pool", "no connection"));
+        }
+    };
+    if call.is_abandoned() {
+        return Err(Error::new(Kind::Timeout, "nobody waits for the answer"));
+    }
+    match timeout_at(call.deadline, work(asked, &mut connection, call)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(e)) => {
+            if matches!(
+                e.kind(),
+                Kind::Unavailable | Kind::Contention | Kind::Internal
+            ) {
+                connection.close_on_drop();
+            }
+            Err(e)
+        }
+        // A statement is still running on it, and may for long. What waits for
+        // it is the connection, not the pool.
+        Err(_) => {
+            connection.close_on_drop();
+            Err(call.timeout())
+        }
+    }
+}

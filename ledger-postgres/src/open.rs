@@ -1,0 +1,261 @@
+//! Opening: pools, tables, and the settings that the promises depend on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ledger_core::backend::{StoreId, event};
+use ledger_core::{Applied, Error, Kind, Result};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres};
+use tokio::time::{Instant, timeout_at};
+
+use crate::BACKEND;
+use crate::append::AppendSql;
+use crate::call::Gate;
+use crate::config::Config;
+use crate::error::{During, convert};
+use crate::fence::Fence;
+use crate::read::Assigned;
+use crate::row::get;
+use crate::schema::{self, Found, Names, sql};
+use crate::store::{Inner, PostgresStore};
+
+/// The first server version whose prepared transactions keep their name in the
+/// list of locks, which the order of the whole store depends on.
+const OLDEST_SERVER: i32 = 140_000;
+
+/// A connection that was not used for this long is looked at before it is.
+const STALE: Duration = Duration::from_secs(1);
+
+/// What to do where no tables are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    Make,
+    Refuse,
+}
+
+/// A pool for a store of its own.
+pub(crate) async fn own_pool(url: &str, config: &Config) -> Result<PgPool> {
+    config.check()?;
+    // Not the source: it may quote the URL, which has a password in it.
+    let options: PgConnectOptions = url.parse().map_err(|_| {
+        Error::new(
+            Kind::Misconfigured,
+            "not a URL of PostgreSQL (postgres://user:password@host/database)",
+        )
+    })?;
+    let options = options.disable_statement_logging();
+    let millis = config.deadline.as_millis();
+    // Sessions of ours run single statements, at READ COMMITTED whatever the
+    // role's default is, and end what nobody waits for any more.
+    let settings = sql(format!(
+        "SET statement_timeout = {millis}; \
+         SET default_transaction_isolation = 'read committed'; \
+         SET idle_in_transaction_session_timeout = {millis}"
+    ));
+    let pool = PgPoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(config.deadline)
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < STALE {
+                    return Ok(true);
+                }
+                Ok(connection.ping().await.is_ok())
+            })
+        })
+        .after_connect(move |connection, _| {
+            let settings = settings.clone();
+            Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(drop) })
+        });
+    Ok(pool.connect_lazy_with(options))
+}
+
+/// Opens a store, in a task that a dropped future does not cut.
+pub(crate) async fn open(
+    pool: PgPool,
+    config: Config,
+    own: bool,
+    missing: Missing,
+) -> Result<PostgresStore> {
+    config.check()?;
+    let deadline = Instant::now() + config.deadline;
+    in_task(async move {
+        let names = Names::of(&config);
+        let mut connection = acquire(&pool, deadline).await?;
+        let work = async {
+            let id = identify(&mut connection, &names, missing).await?;
+            check_server(&mut connection, &names, &config).await?;
+            Ok::<_, Error>(id)
+        };
+        let id = match timeout_at(deadline, work).await {
+            Ok(id) => id?,
+            Err(_) => {
+                connection.close_on_drop();
+                return Err(late());
+            }
+        };
+        event::opened(BACKEND, id);
+        Ok(PostgresStore::new(Inner {
+            append: AppendSql::new(&names, config.durability),
+            fence: Fence::new(&names),
+            assigned: Assigned::new(&names),
+            gate: Gate::new(),
+            names: Arc::new(names),
+            id,
+            own_pool: own,
+            pool,
+            config,
+        }))
+    })
+    .await
+}
+
+/// Makes the tables.
+pub(crate) async fn migrate(pool: PgPool, config: Config) -> Result<()> {
+    config.check()?;
+    let deadline = Instant::now() + config.deadline;
+    in_task(async move {
+        let names = Names::of(&config);
+        let mut connection = acquire(&pool, deadline).await?;
+        let done = timeout_at(deadline, schema::migrate(&mut connection, &names)).await;
+        if done.is_err() {
+            connection.close_on_drop();
+        }
+        done.unwrap_or_else(|_| Err(late())).map(drop)
+    })
+    .await
+}
+
+async fn in_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let failed = |e| Error::new(Kind::Internal, "the task of a call ended early").caused_by(e);
+    tokio::spawn(work).await.map_err(failed)?
+}
+
+async fn acquire(pool: &PgPool, deadline: Instant) -> Result<PoolConnection<Postgres>> {
+    match timeout_at(deadline, pool.acquire()).await {
+        Ok(connection) => connection.map_err(|e| convert(&e, During::Read)),
+        Err(_) => Err(Error::new(
+            Kind::Unavailable,
+            "no connection within the deadline",
+        )),
+    }
+}
+
+fn late() -> Error {
+    Error::new(Kind::Timeout, "the deadline of the call has passed")
+}
+
+async fn identify(
+    connection: &mut PgConnection,
+    names: &Names,
+    missing: Missing,
+) -> Result<StoreId> {
+    match schema::look(connection, names).await? {
+        Found::Store { format, id } => schema::check_format(format).map(|()| id),
+        Found::Pieces => Err(schema::pieces()),
+        Found::Nothing if missing == Missing::Refuse => Err(not_there()),
+        Found::Nothing => match schema::migrate(connection, names).await {
+            // The role may not: that is not an accident but a decision.
+            Err(e) if e.applied() == Applied::No && *e.kind() == Kind::Misconfigured => {
+                Err(not_there().caused_by(e))
+            }
+            done => done,
+        },
+    }
+}
+
+fn not_there() -> Error {
+    Error::new(
+        Kind::Misconfigured,
+        "the tables are not there; run PostgresStore::migrate, or the script of \
+         PostgresStore::schema_sql, as a role that may make them",
+    )
+}
+
+fn misconfigured(why: &'static str) -> Error {
+    Error::new(Kind::Misconfigured, why)
+}
+
+/// Checks what durability and order depend on. Nothing of it is changed here.
+async fn check_server(connection: &mut PgConnection, names: &Names, config: &Config) -> Result<()> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding'), \
+                current_setting('synchronous_commit'), \
+                current_setting('default_transaction_isolation'), pg_is_in_recovery()",
+    )
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(|e| convert(&e, During::Read))?;
+    if get::<i32>(&row, 0)? < OLDEST_SERVER {
+        return Err(misconfigured(
+            "the server is too old: PostgreSQL 14 or newer is needed",
+        ));
+    }
+    if get::<&str>(&row, 1)? != "UTF8" {
+        return Err(misconfigured(
+            "the encoding of the database is not UTF8; create one with ENCODING 'UTF8'",
+        ));
+    }
+    let setting: &str = get(&row, 2)?;
+    if !config.durability.accepts(setting) {
+        return Err(crate::error::weak_commit(setting));
+    }
+    let isolation: &str = get(&row, 3)?;
+    if !matches!(isolation, "read committed" | "read uncommitted") {
+        return Err(misconfigured(
+            "the connections of the pool default to a stricter isolation than READ COMMITTED; \
+             set default_transaction_isolation = 'read committed' for them",
+        )
+        .with("default_transaction_isolation", isolation));
+    }
+    if get(&row, 4)? {
+        return Err(misconfigured(
+            "the server is a standby: open the store on the primary",
+        ));
+    }
+    check_sequence(connection, names).await
+}
+
+async fn check_sequence(connection: &mut PgConnection, names: &Names) -> Result<()> {
+    let Names {
+        pos, entries, meta, ..
+    } = names;
+    let text = sql(format!(
+        "SELECT q.seqcache, q.seqincrement, q.seqcycle, \
+                (SELECT last_value + is_called::int4 FROM {pos}), \
+                greatest((SELECT max(pos) FROM {entries}), (SELECT max(trimmed) FROM {meta}), 0) \
+         FROM pg_sequence q WHERE q.seqrelid = '{pos}'::regclass"
+    ));
+    let row = sqlx::query(text).fetch_one(connection).await;
+    let row = row.map_err(|e| convert(&e, During::Read))?;
+    if get::<i64>(&row, 0)? != 1 {
+        return Err(misconfigured(
+            "the sequence of the ids keeps numbers per session, so readers would skip entries; \
+             ALTER SEQUENCE … CACHE 1",
+        )
+        .with("sequence", pos));
+    }
+    if get::<i64>(&row, 1)? != 1 || get(&row, 2)? {
+        return Err(misconfigured(
+            "the sequence of the ids has to count up by one, without a cycle; \
+             ALTER SEQUENCE … INCREMENT 1 NO CYCLE",
+        )
+        .with("sequence", pos));
+    }
+    let (next, highest): (i64, i64) = (get(&row, 3)?, get(&row, 4)?);
+    if next <= highest {
+        return Err(misconfigured(
+            "the sequence of the ids is behind ids that were given out, so new entries would be \
+             hidden from readers; SELECT setval('…', highest)",
+        )
+        .with("sequence", pos)
+        .with("highest", highest)
+        .with("next", next));
+    }
+    Ok(())
+}

@@ -1,0 +1,373 @@
+//! The store: every method checks, and delegates to the room of its subject.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use ledger_core::backend::{StoreId, check_id, event};
+use ledger_core::{
+    Batch, Capabilities, Error, Health, Holdup, Kind, ListStreams, Page, Read, ReadAll, Receipts,
+    Record, Result, Rule, Store, StoreCursor, StoreOrder, StorePage, StreamName, StreamStat,
+};
+use sqlx::{PgPool, Postgres, Transaction};
+use tokio::time::timeout_at;
+
+use crate::append::{AppendSql, Request, Within, append};
+use crate::call::{Call, Gate, Work, run};
+use crate::config::Config;
+use crate::error::During;
+use crate::fence::{Fence, FenceStats};
+use crate::open::{self, Missing};
+use crate::read::Assigned;
+use crate::read_all::Reader;
+use crate::schema::{self, Names};
+use crate::transaction::InTransaction;
+use crate::{BACKEND, inspect, read, trim};
+
+/// A store in PostgreSQL. A clone is another handle to the same pool and the
+/// same fence, and closes with it.
+///
+/// See the [crate](crate) for what it promises, and for the grants it needs.
+#[derive(Clone)]
+pub struct PostgresStore {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) pool: PgPool,
+    pub(crate) own_pool: bool,
+    pub(crate) config: Config,
+    pub(crate) names: Arc<Names>,
+    pub(crate) id: StoreId,
+    pub(crate) append: AppendSql,
+    pub(crate) fence: Fence,
+    pub(crate) assigned: Assigned,
+    pub(crate) gate: Gate,
+}
+
+impl PostgresStore {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Opens a store with a pool of its own, and makes the tables where none
+    /// are and the role may.
+    ///
+    /// The URL is that of sqlx: `postgres://user:password@host:5432/database`,
+    /// with `?sslmode=verify-full` and the like; TLS needs a feature of this
+    /// crate.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` names what is wrong and the fix: missing tables and no
+    /// right to make them, a weak `synchronous_commit`, a changed sequence, a
+    /// standby, another encoding than UTF-8, a wrong URL, user or database.
+    /// `NewerFormat`; `Unavailable` if the server does not answer within the
+    /// deadline.
+    pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, Config::default()).await
+    }
+
+    /// [`open`](Self::open), with other choices.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); `InvalidInput` for a choice out of range.
+    pub async fn open_with(url: &str, config: Config) -> Result<Self> {
+        let pool = open::own_pool(url, &config).await?;
+        open::open(pool, config, true, Missing::Make).await
+    }
+
+    /// Opens a store that has to be there: nothing is ever made.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with`](Self::open_with); `Misconfigured` if there are no
+    /// tables.
+    pub async fn open_existing(url: &str, config: Config) -> Result<Self> {
+        let pool = open::own_pool(url, &config).await?;
+        open::open(pool, config, true, Missing::Refuse).await
+    }
+
+    /// Opens a store on the application's pool, which is never closed. Tables
+    /// are made as in [`open`](Self::open).
+    ///
+    /// The settings of the pool stay as they are. Without a
+    /// `statement_timeout` a statement that is overdue goes on in the server
+    /// after its call has ended with an unknown outcome; its connection is
+    /// then closed, and replaced by the pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with`](Self::open_with); `Misconfigured` also if the
+    /// connections default to a stricter isolation than READ COMMITTED.
+    pub async fn with_pool(pool: PgPool, config: Config) -> Result<Self> {
+        open::open(pool, config, false, Missing::Make).await
+    }
+
+    /// Makes the tables, or brings them up to the format of this release.
+    /// Harmless where nothing is to be done, and where several do it at once.
+    ///
+    /// # Errors
+    ///
+    /// `NewerFormat`; `Misconfigured` if the role may not.
+    pub async fn migrate(pool: &PgPool, config: &Config) -> Result<()> {
+        open::migrate(pool.clone(), config.clone()).await
+    }
+
+    /// The script that [`migrate`](Self::migrate) runs where no tables are, to
+    /// be read or run by hand. Each run of it makes a store of its own.
+    #[must_use]
+    pub fn schema_sql(config: &Config) -> String {
+        schema::script(&Names::of(config), None, true)
+    }
+
+    /// Appends and reads in the caller's transaction: entries become visible
+    /// with its commit, and leave no trace with its rollback.
+    ///
+    /// What it gives is a [`Store`] for append, reads of single streams and
+    /// `stat`. Everything else answers `Unsupported`: behind the snapshot of a
+    /// caller's transaction, a read of the whole store would skip entries.
+    ///
+    /// * An append holds the lock of its stream until the transaction ends,
+    ///   and readers of the whole store wait behind its ids: append last.
+    /// * Transactions that append to several streams deadlock unless they all
+    ///   take them in the same order, such as that of their names.
+    /// * `Conflict` and `DedupMismatch` leave the transaction usable. After any
+    ///   error with [`Retry::Transaction`](ledger_core::Retry::Transaction) it
+    ///   is fit for rollback only.
+    /// * If the future of an append is dropped, the transaction is fit for
+    ///   rollback only, and the value refuses everything from then on.
+    /// * At REPEATABLE READ or SERIALIZABLE an append to a stream that moved
+    ///   since the snapshot is `Contention`: repeat the transaction.
+    ///
+    /// ```no_run
+    /// use ledger_core::{NewEntry, StoreExt};
+    /// use ledger_postgres::PostgresStore;
+    ///
+    /// # async fn example(pool: sqlx::PgPool, store: PostgresStore) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = pool.begin().await?;
+    /// sqlx::query("UPDATE accounts SET cents = cents - 100").execute(&mut *transaction).await?;
+    /// let ledger = store.in_transaction(&mut transaction);
+    /// (&ledger).stream::<String>("payments").append("paid".to_owned()).await?;
+    /// drop(ledger);
+    /// transaction.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_transaction<'t>(
+        &self,
+        transaction: &'t mut Transaction<'_, Postgres>,
+    ) -> InTransaction<'t> {
+        InTransaction::new(self.inner.clone(), &mut *transaction)
+    }
+
+    /// How often readers of the whole store met an undecided place, since this
+    /// handle was opened.
+    #[must_use]
+    pub fn fence_stats(&self) -> FenceStats {
+        self.inner.fence.stats()
+    }
+}
+
+/// What a piece of work is about: the store, and the request.
+type Asked<R> = (Arc<Inner>, R);
+
+impl Inner {
+    /// Runs work on a connection of the pool; see [`run`].
+    async fn run<R: Send + Sync + 'static, T: Send + 'static>(
+        self: &Arc<Self>,
+        during: During,
+        request: R,
+        work: impl Work<Asked<R>, T>,
+    ) -> Result<T> {
+        let call = Call::new(self.config.deadline);
+        let asked = (self.clone(), request);
+        run(&self.pool, &self.gate, call, during, asked, work).await
+    }
+
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        Reader {
+            names: &self.names,
+            store: self.id,
+            fence: &self.fence,
+            assigned: &self.assigned,
+        }
+    }
+}
+
+pub(crate) fn check_ids(read: &Read<i64>) -> Result<()> {
+    for (field, id) in [("after", read.after()), ("before", read.before())] {
+        check_id(field, id.copied().unwrap_or(0))?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Store<i64> for PostgresStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new()
+            .with_store_order(StoreOrder::Total)
+            .with_list(true)
+            .with_trim(true)
+            .with_detached_reads(true)
+    }
+
+    async fn append(&self, stream: &StreamName, batch: Batch) -> Result<Receipts<i64>> {
+        if batch.is_empty() {
+            return self.inner.gate.enter().map(|_| Vec::new().into());
+        }
+        let request = Request::new(stream.clone(), batch)?;
+        let appended = self.inner.run(
+            During::Write,
+            request,
+            |(inner, request), connection, call| {
+                append(connection, &inner.append, request, call, Within::Autocommit).boxed()
+            },
+        );
+        let appended = appended.await;
+        appended.inspect_err(|e| event::refused(BACKEND, stream, e))
+    }
+
+    async fn read(&self, stream: &StreamName, read: &Read<i64>) -> Result<Page<Record<i64>>> {
+        check_ids(read)?;
+        let asked = (stream.clone(), read.clone());
+        let page = self
+            .inner
+            .run(During::Read, asked, |(inner, asked), connection, _| {
+                let (names, assigned) = (&inner.names, &inner.assigned);
+                read::read(
+                    connection,
+                    names,
+                    assigned,
+                    &asked.0,
+                    &asked.1,
+                    During::Read,
+                )
+                .boxed()
+            });
+        Ok(page.await?.0)
+    }
+
+    async fn stat(&self, stream: &StreamName) -> Result<Option<StreamStat<i64>>> {
+        let stat = self.inner.run(
+            During::Read,
+            stream.clone(),
+            |(inner, stream), connection, _| {
+                inspect::stat(connection, &inner.names, stream, During::Read).boxed()
+            },
+        );
+        stat.await
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let found = self
+            .inner
+            .run(During::Read, (), |(inner, ()), connection, _| {
+                async {
+                    match schema::look(connection, &inner.names).await? {
+                        schema::Found::Store { format, id } if id == inner.id => {
+                            schema::check_format(format).map(|()| format!("format {format}"))
+                        }
+                        _ => Err(Error::new(Kind::Misconfigured, "the tables are not there")),
+                    }
+                }
+                .boxed()
+            });
+        match found.await {
+            Err(e) if *e.kind() == Kind::Closed => Err(e),
+            found => Ok(Health::new().with("read", found.map_err(|e| e.to_string()))),
+        }
+    }
+
+    async fn close(&self) -> Result<()> {
+        let first = self.inner.gate.close();
+        let call = Call::new(self.inner.config.deadline);
+        let late = |_| Error::new(Kind::Timeout, "calls are still running");
+        let drained = timeout_at(call.deadline, self.inner.gate.drained()).await;
+        if self.inner.own_pool {
+            // Given up by the deadline, the pool closes all the same.
+            let _ = timeout_at(call.deadline, self.inner.pool.close()).await;
+        }
+        if first {
+            event::closed(BACKEND, self.inner.id);
+        }
+        drained.map_err(late)
+    }
+
+    async fn list(&self, list: &ListStreams) -> Result<Page<StreamName>> {
+        let page = self.inner.run(
+            During::Read,
+            list.clone(),
+            |(inner, list), connection, _| inspect::list(connection, &inner.names, list).boxed(),
+        );
+        page.await
+    }
+
+    async fn trim(&self, stream: &StreamName, through: &i64) -> Result<u64> {
+        let through = check_id("trim id", *through)?;
+        let asked = (stream.clone(), through);
+        let trimmed = self
+            .inner
+            .run(During::Write, asked, |(inner, asked), connection, call| {
+                let chunk = inner.config.trim_chunk;
+                trim::trim(connection, &inner.names, &asked.0, asked.1, chunk, call).boxed()
+            });
+        trimmed
+            .await
+            .inspect(|removed| event::trimmed(BACKEND, stream, *removed))
+    }
+
+    async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {
+        let page = self.inner.run(
+            During::Read,
+            read.clone(),
+            |(inner, read), connection, _| {
+                async move { inner.reader().page(connection, read).await }.boxed()
+            },
+        );
+        Ok(page.await?.0)
+    }
+
+    async fn store_head(&self) -> Result<StoreCursor> {
+        let head = self
+            .inner
+            .run(During::Read, (), |(inner, ()), connection, call| {
+                async move { inner.reader().head(connection, call).await }.boxed()
+            });
+        head.await
+    }
+
+    fn cursor_after(&self, read: &ReadAll, seen: &[(StreamName, i64)]) -> Result<StoreCursor> {
+        let Some((_, position)) = seen.last() else {
+            return Err(Error::invalid_input("entries seen", Rule::AtLeast, 1, 0));
+        };
+        let _open = self.inner.gate.enter()?;
+        let position = check_id("entry seen", *position)?;
+        Ok(self.inner.reader().cursor(read.direction(), position))
+    }
+
+    async fn explain_head(&self) -> Result<Vec<Holdup>> {
+        let holdups = self
+            .inner
+            .run(During::Read, (), |(inner, ()), connection, _| {
+                async move { inner.reader().explain(connection).await }.boxed()
+            });
+        holdups.await
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    /// Never the URL: it has a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore")
+            .field("store", &self.inner.id)
+            .field("schema", &self.inner.config.schema)
+            .field("prefix", &self.inner.config.prefix)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! What the tests share.
+#![allow(dead_code, reason = "not every test file uses every helper")]
+
+use ledger_core::Identifier;
+use ledger_core::{
+    AllQuery, Batch, ContentType, Limits, Page, PageEnd, Query, RawEntry, Read, ReadAll, Receipts,
+    Record, Result, Store, StorePage, StreamName,
+};
+use ledger_postgres::{Config, PostgresStore};
+use ledger_testkit::{Postgres, Schema};
+
+/// A store in a schema of its own.
+pub(crate) struct Place {
+    pub(crate) schema: Schema,
+    pub(crate) config: Config,
+}
+
+impl Place {
+    pub(crate) async fn fresh() -> Self {
+        let server = Postgres::get().await.unwrap();
+        let schema = server.fresh_schema().await.unwrap();
+        let config = Config::new().with_schema(Identifier::schema(&schema.name).unwrap());
+        Self { schema, config }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.schema.database.url()
+    }
+
+    pub(crate) async fn open(&self) -> PostgresStore {
+        PostgresStore::open_with(&self.url(), self.config.clone())
+            .await
+            .unwrap()
+    }
+}
+
+pub(crate) fn name(text: &str) -> StreamName {
+    StreamName::new(text).unwrap()
+}
+
+pub(crate) fn entry(text: &str) -> RawEntry {
+    RawEntry::new(ContentType::BYTES, 1, text.as_bytes().to_vec())
+}
+
+pub(crate) fn keyed(key: &str) -> RawEntry {
+    entry(key).with_dedup_key(key)
+}
+
+pub(crate) fn batch(entries: Vec<RawEntry>) -> Batch {
+    Batch::new(entries, &Limits::TABLE).unwrap()
+}
+
+pub(crate) async fn append(
+    store: &dyn Store<i64>,
+    stream: &str,
+    text: &str,
+) -> Result<Receipts<i64>> {
+    store.append(&name(stream), batch(vec![entry(text)])).await
+}
+
+pub(crate) async fn page(
+    store: &dyn Store<i64>,
+    stream: &str,
+    query: Query<i64>,
+) -> Page<Record<i64>> {
+    let read = Read::new(query, &Limits::TABLE).unwrap();
+    store.read(&name(stream), &read).await.unwrap()
+}
+
+pub(crate) async fn all_page(store: &dyn Store<i64>, query: AllQuery) -> StorePage<i64> {
+    let read = ReadAll::new(query, &Limits::TABLE).unwrap();
+    store.read_all(&read).await.unwrap()
+}
+
+/// The whole store, until it says that it has caught up.
+pub(crate) async fn everything(store: &dyn Store<i64>) -> Vec<(i64, String)> {
+    let mut query = AllQuery::new().limit(1_000);
+    let mut all = Vec::new();
+    loop {
+        let page = all_page(store, query).await;
+        all.extend(
+            page.records
+                .iter()
+                .map(|found| (found.record.id, text(&found.record))),
+        );
+        match page.end {
+            PageEnd::CaughtUp => return all,
+            PageEnd::More => {}
+            PageEnd::Undecided => tokio::task::yield_now().await,
+        }
+        query = AllQuery::new().limit(1_000).after(page.next);
+    }
+}
+
+pub(crate) fn text(record: &Record<i64>) -> String {
+    String::from_utf8(record.entry.payload.to_vec()).unwrap()
+}

@@ -1,0 +1,167 @@
+//! A server from the binaries of this machine.
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+
+use super::answers;
+use crate::error::{Error, Result};
+
+/// How long a server may take to start. Longer than [`PATIENCE`](super::PATIENCE),
+/// since it is the last resort and shares the machine with a build.
+const START: Duration = Duration::from_secs(60);
+
+const PASSWORD: &str = "only-for-tests";
+
+/// What every test server has.
+const SETTINGS: [&str; 5] = [
+    "max_connections=200",
+    "max_prepared_transactions=20",
+    "shared_buffers=128MB",
+    "unix_socket_permissions=0700",
+    "log_min_messages=warning",
+];
+
+/// A running server. It ends when this is dropped, or the process ends.
+pub(super) struct LocalServer {
+    port: u16,
+    pipes: Arc<Mutex<Pipes>>,
+}
+
+struct Pipes {
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl LocalServer {
+    pub(super) async fn start(settings: &[&str]) -> Result<Self> {
+        let binaries = binaries()?;
+        let port = free_port()?;
+        let mut command = unprivileged();
+        command.args(["sh", "-c", include_str!("local.sh"), "ledger-testkit"]);
+        command.arg(binaries).arg(port.to_string()).arg(PASSWORD);
+        for setting in SETTINGS.iter().chain(settings) {
+            command.args(["-c", setting]);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Ctrl-C goes to the group in the foreground; the watchdog has to
+        // outlive it.
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command
+            .spawn()
+            .map_err(|e| Error::new(format!("cannot start a shell as another user: {e}")))?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::new("no pipes to the shell"));
+        };
+        let from = BufReader::new(from);
+        let pipes = Arc::new(Mutex::new(Pipes { to, from }));
+        let server = Self { port, pipes };
+        server.expect("started").await?;
+        answers(&server.options(), START).await?;
+        Ok(server)
+    }
+
+    pub(super) fn options(&self) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(self.port)
+            .username("ledger")
+            .password(PASSWORD)
+            .database("postgres")
+            .disable_statement_logging()
+    }
+
+    pub(super) async fn command(&self, command: &str) -> Result<()> {
+        {
+            let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+            writeln!(pipes.to, "{command}")?;
+        }
+        self.expect("restarted").await?;
+        answers(&self.options(), START).await
+    }
+
+    async fn expect(&self, word: &'static str) -> Result<()> {
+        let pipes = self.pipes.clone();
+        let read = move || {
+            let mut line = String::new();
+            let mut pipes = pipes.lock().unwrap_or_else(PoisonError::into_inner);
+            pipes.from.read_line(&mut line).map(|_| line)
+        };
+        let line = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| Error::new(e.to_string()))??;
+        if line.starts_with(word) {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "the local server does not start: {}",
+            line.trim()
+        )))
+    }
+}
+
+impl fmt::Debug for LocalServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalServer")
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The directory with `initdb` and `postgres`.
+pub(super) fn binaries() -> Result<PathBuf> {
+    let mut found = Vec::new();
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        found.push(PathBuf::from(
+            String::from_utf8_lossy(&output.stdout).trim(),
+        ));
+    }
+    // Debian keeps them out of the path, by major version.
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|dirs| dirs.flatten().map(|dir| dir.path().join("bin")).collect())
+        .unwrap_or_default();
+    versions.sort();
+    found.extend(versions.into_iter().rev());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    found.extend(std::env::split_paths(&path));
+    let complete = |dir: &PathBuf| dir.join("initdb").is_file() && dir.join("postgres").is_file();
+    found.into_iter().find(complete).ok_or_else(|| {
+        Error::new(
+            "initdb and postgres are not installed (Debian, Ubuntu: apt-get install postgresql)",
+        )
+    })
+}
+
+/// PostgreSQL refuses to run as root: then another user runs it.
+fn unprivileged() -> Command {
+    let root = std::fs::metadata("/proc/self")
+        .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    if !root {
+        return Command::new("env");
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let ids = |user: &str| {
+        let line = users.lines().find_map(|line| line.strip_prefix(user))?;
+        let mut fields = line.split(':').skip(1);
+        Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
+    };
+    let (uid, gid) = ids("postgres:")
+        .or_else(|| ids("nobody:"))
+        .unwrap_or_else(|| ("65534".into(), "65534".into()));
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--reuid={uid}"));
+    command.arg(format!("--regid={gid}"));
+    command.arg("--clear-groups");
+    command
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

@@ -1,0 +1,307 @@
+//! PostgreSQL servers.
+
+mod docker;
+mod local;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row};
+use tokio::sync::OnceCell;
+
+use self::local::LocalServer;
+use crate::error::{Error, Result};
+use crate::way::{Way, passed_over};
+
+/// What does not answer within this time is passed over.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server.
+#[derive(Debug)]
+pub struct Postgres {
+    options: PgConnectOptions,
+    way: Way,
+    local: Option<LocalServer>,
+    shared: OnceCell<Arc<Database>>,
+}
+
+impl Postgres {
+    /// The server of this process; the first call finds or starts it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none: what to install.
+    pub async fn get() -> Result<&'static Self> {
+        static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+        SERVER.get_or_try_init(find).await
+    }
+
+    /// A server of this process whose log flush takes 1 ms, as on a cloud
+    /// volume. Always from local binaries, since it needs settings.
+    ///
+    /// # Errors
+    ///
+    /// If there are no binaries: what to install.
+    pub async fn slow_flush() -> Result<&'static Self> {
+        static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+        let settings = ["commit_delay=1000", "commit_siblings=0"];
+        SERVER.get_or_try_init(|| Self::private(&settings)).await
+    }
+
+    /// A server for one test, which may stop and restart it. Always from local
+    /// binaries.
+    ///
+    /// # Errors
+    ///
+    /// If there are no binaries: what to install.
+    pub async fn private(settings: &[&str]) -> Result<Self> {
+        let local = LocalServer::start(settings).await?;
+        Ok(Self::new(local.options(), Way::Local, Some(local)))
+    }
+
+    fn new(options: PgConnectOptions, way: Way, local: Option<LocalServer>) -> Self {
+        Self {
+            options,
+            way,
+            local,
+            shared: OnceCell::new(),
+        }
+    }
+
+    /// Where this server comes from.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
+    /// A connection to the maintenance database, as the owner of the server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn connect(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect_with(&self.options).await?)
+    }
+
+    /// A new, empty database that no other call returns. It goes when the
+    /// value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, or refuses.
+    pub async fn fresh_database(&self) -> Result<Database> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let pid = std::process::id();
+        let name = format!("ledger_test_{}_{pid}_{n}", unix_seconds());
+        let mut connection = self.connect().await?;
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        connection.execute(AssertSqlSafe(sql)).await?;
+        connection.close().await?;
+        Ok(Database {
+            options: self.options.clone().database(&name),
+            server: self.options.clone(),
+            name,
+        })
+    }
+
+    /// A new, empty schema in a database of this process: cheaper than a
+    /// database.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer, or refuses.
+    pub async fn fresh_schema(&self) -> Result<Schema> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let make = || async { self.fresh_database().await.map(Arc::new) };
+        let database = self.shared.get_or_try_init(make).await?.clone();
+        let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut connection = database.connect().await?;
+        let sql = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+        connection.execute(sql).await?;
+        connection.close().await?;
+        Ok(Schema { database, name })
+    }
+
+    /// Stops the server in an orderly way and starts it again on the same
+    /// data, directory and port.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one of [`private`](Self::private), or does not come back.
+    pub async fn restart(&self) -> Result<()> {
+        self.command("restart").await
+    }
+
+    /// Stops the server as a crash would, and starts it again.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one of [`private`](Self::private), or does not come back.
+    pub async fn crash(&self) -> Result<()> {
+        self.command("crash").await
+    }
+
+    async fn command(&self, command: &str) -> Result<()> {
+        match &self.local {
+            Some(local) => local.command(command).await,
+            None => Err(Error::new("only a private server can be restarted")),
+        }
+    }
+}
+
+/// A database of its own.
+#[derive(Debug)]
+pub struct Database {
+    options: PgConnectOptions,
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl Database {
+    /// The URL, with user and password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.options.to_url_lossy().to_string()
+    }
+
+    /// How to connect to it.
+    #[must_use]
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A connection to it, as the owner of the server.
+    ///
+    /// # Errors
+    ///
+    /// If the server does not answer.
+    pub async fn connect(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect_with(&self.options).await?)
+    }
+}
+
+impl Drop for Database {
+    /// Drops the database, from a thread with a runtime of its own: a test may
+    /// end on any runtime. An error is of no use to a test that is over.
+    fn drop(&mut self) {
+        let options = self.server.clone();
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .ok()?;
+            runtime.block_on(async {
+                let connection = PgConnection::connect_with(&options);
+                let mut connection = tokio::time::timeout(PATIENCE, connection)
+                    .await
+                    .ok()?
+                    .ok()?;
+                let dropped = connection.execute(AssertSqlSafe(sql));
+                tokio::time::timeout(PATIENCE, dropped).await.ok()?.ok()
+            })
+        };
+        let _ = std::thread::spawn(work).join();
+    }
+}
+
+/// A schema of its own, in a database that other tests use too.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// The database.
+    pub database: Arc<Database>,
+    /// The name of the schema.
+    pub name: String,
+}
+
+async fn find() -> Result<Postgres> {
+    let forced = Way::forced()?;
+    let mut why_not = Vec::new();
+    for way in [Way::Url, Way::Docker, Way::Local] {
+        if forced.is_some_and(|forced| forced != way) {
+            continue;
+        }
+        let found = match way {
+            Way::Url => from_url().await,
+            Way::Docker => docker::start(forced.is_some()).await.map(|o| (o, None)),
+            Way::Local => LocalServer::start(&[])
+                .await
+                .map(|s| (s.options(), Some(s))),
+        };
+        match found {
+            Ok((options, local)) => return Ok(Postgres::new(options, way, local)),
+            Err(why) => {
+                passed_over(way, &why);
+                why_not.push(format!("  {way:?}: {why}"));
+            }
+        }
+    }
+    Err(Error::new(format!(
+        "no PostgreSQL for the tests:\n{}\n\
+         Set LEDGER_POSTGRES_URL, start Docker, or install the binaries \
+         (Debian, Ubuntu: apt-get install postgresql)",
+        why_not.join("\n")
+    )))
+}
+
+async fn from_url() -> Result<(PgConnectOptions, Option<LocalServer>)> {
+    let url = std::env::var("LEDGER_POSTGRES_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+        .ok_or_else(|| Error::new("LEDGER_POSTGRES_URL is not set"))?;
+    // The parse error could quote the URL, which carries a password.
+    let options: PgConnectOptions = url
+        .parse()
+        .map_err(|_| Error::new("LEDGER_POSTGRES_URL is not a URL of PostgreSQL"))?;
+    let options = options.disable_statement_logging();
+    answers(&options, PATIENCE).await?;
+    sweep(&options).await?;
+    Ok((options, None))
+}
+
+/// Waits until the server answers.
+async fn answers(options: &PgConnectOptions, patience: Duration) -> Result<()> {
+    let mut last = Error::new("no answer");
+    let attempts = async {
+        loop {
+            match PgConnection::connect_with(options).await {
+                Ok(connection) => return connection.close().await.map_err(Error::from),
+                Err(e) => last = e.into(),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    match tokio::time::timeout(patience, attempts).await {
+        Ok(answer) => answer,
+        Err(_) => Err(last),
+    }
+}
+
+/// Drops the databases of runs that were killed more than a day ago.
+async fn sweep(options: &PgConnectOptions) -> Result<()> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    let sql = "SELECT datname::text FROM pg_database WHERE datname ~ '^ledger_test_[0-9]+_[0-9]+_[0-9]+$'";
+    for row in connection.fetch_all(sql).await? {
+        let name: String = row.try_get(0)?;
+        let made = name.split('_').nth(2).and_then(|s| s.parse().ok());
+        if made.is_some_and(|made: u64| made + 24 * 60 * 60 < unix_seconds()) {
+            let sql = format!("DROP DATABASE IF EXISTS {name}");
+            connection.execute(AssertSqlSafe(sql)).await?;
+        }
+    }
+    Ok(connection.close().await?)
+}
+
+fn unix_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().as_secs()
+}
