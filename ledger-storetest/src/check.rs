@@ -25,6 +25,36 @@ pub(crate) fn equal<T: PartialEq + Debug>(
     ))
 }
 
+/// Two lists are equal; otherwise the first difference is told.
+#[track_caller]
+pub(crate) fn same_list<G, E>(
+    promise: &'static str,
+    step: impl Into<String>,
+    got: &[G],
+    expected: &[E],
+) -> Result<(), Failure>
+where
+    G: PartialEq<E> + Debug,
+    E: Debug,
+{
+    let differ = got.iter().zip(expected).position(|(g, e)| g != e);
+    let at = match differ {
+        Some(at) => at,
+        None if got.len() == expected.len() => return Ok(()),
+        None => got.len().min(expected.len()),
+    };
+    let tell = |len: usize, item: Option<&dyn Debug>| match item {
+        Some(item) => format!("{len} items, number {at} being {item:?}"),
+        None => format!("{len} items"),
+    };
+    Err(Failure::new(
+        promise,
+        step,
+        tell(expected.len(), expected.get(at).map(|e| e as &dyn Debug)),
+        tell(got.len(), got.get(at).map(|g| g as &dyn Debug)),
+    ))
+}
+
 /// `holds`; otherwise the texts say why not.
 #[track_caller]
 pub(crate) fn that(

@@ -49,9 +49,11 @@ mod cases;
 mod check;
 mod harness;
 mod lab;
+mod race;
 mod report;
 mod run;
 mod sample;
+mod tail;
 
 pub use case::{Case, Failure, Ran, Verdict};
 pub use cases::all_cases;
