@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use ledger_core::{Applied, Error, Kind, Result as CoreResult};
+use ledger_core::{Applied, Error, Kind, Result as CoreResult, Rule};
 
 use crate::case::Failure;
 
@@ -89,4 +89,25 @@ pub(crate) fn refused<T: Debug>(
             format!("{other:?}"),
         )),
     }
+}
+
+/// The call is refused as `InvalidInput` with exactly these facts.
+#[track_caller]
+pub(crate) fn invalid<T: Debug>(
+    call: CoreResult<T>,
+    field: &'static str,
+    rule: Rule,
+    limit: u64,
+    actual: u64,
+) -> Result<(), Failure> {
+    let expected = Kind::InvalidInput {
+        field,
+        rule,
+        limit,
+        actual,
+    };
+    let step = format!("{field} of {actual}");
+    let text = format!("{expected:?}");
+    refused("P18", step, call, &text, |kind| *kind == expected)?;
+    Ok(())
 }

@@ -2,6 +2,8 @@
 //! report, a mutant and a document speak of a case.
 
 mod a_basics;
+mod g_limits;
+mod m_trim_list;
 
 use ledger_core::EntryId;
 
@@ -17,6 +19,25 @@ macro_rules! __cases {
             a_basics {
                 a01_append_one_roundtrip "P1 P16",
                 a02_append_batch_order "P1 P2 P7",
+            }
+            g_limits {
+                g01_limits_table_exact "P18",
+                g02_long_names_whatever_they_hold "P16 P18",
+                g03_payload_edges "P16 P18",
+                g04_names_refused "P16 P18",
+                g05_bad_input_does_not_poison "P18 P20",
+                g08_weird_cursors_and_ranges "P18",
+                g09_page_bytes "P18",
+            }
+            m_trim_list {
+                m01_trim_exact_end "P19",
+                m02_trim_keeps_versions "P1 P2 P8",
+                m03_read_into_trimmed_range "P3 P19",
+                m04_trim_during_read "P3 P5 P19",
+                m05_trim_all_then_append "P2 P3 P19",
+                m06_list_byte_order "P16",
+                m07_list_under_creation "P3 P4 P16",
+                m08_trim_frees_keys "P9 P19",
             }
         }
     };
