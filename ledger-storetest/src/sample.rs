@@ -169,3 +169,37 @@ pub(crate) async fn everything<I: EntryId>(
 pub(crate) fn given<I>(records: &[Record<I>]) -> Vec<&RawEntry> {
     records.iter().map(|record| &record.entry).collect()
 }
+
+/// A page holds the beginning of `expected`, at most `limit` records, and
+/// tells truly whether more follows.
+#[track_caller]
+pub(crate) fn begins<I: EntryId>(
+    page: &Page<Record<I>>,
+    expected: &[Record<I>],
+    limit: usize,
+    step: &str,
+) -> Result<(), Failure> {
+    let got = &page.records;
+    check::that(
+        "P18",
+        step,
+        got.len() <= limit,
+        format!("at most {limit} records"),
+        got.len(),
+    )?;
+    let start = &expected[..got.len().min(expected.len())];
+    check::same_list("P3", step, got, start)?;
+    let (all, end) = (got.len() == expected.len(), page.end);
+    let true_end = match end {
+        PageEnd::CaughtUp => all,
+        PageEnd::More => !got.is_empty(),
+        PageEnd::Undecided => false,
+    };
+    check::that(
+        "P3",
+        format!("{step}: the end of the page"),
+        true_end,
+        format!("More, or CaughtUp if these are all {}", expected.len()),
+        (got.len(), end),
+    )
+}

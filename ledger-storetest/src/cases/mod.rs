@@ -2,6 +2,7 @@
 //! report, a mutant and a document speak of a case.
 
 mod a_basics;
+mod a_reading;
 mod g_limits;
 mod m_trim_list;
 
@@ -19,6 +20,18 @@ macro_rules! __cases {
             a_basics {
                 a01_append_one_roundtrip "P1 P16",
                 a02_append_batch_order "P1 P2 P7",
+                a03_append_returns_what_is_stored "P1 P2 P4",
+                a04_empty_batch "P7",
+                a05_read_missing_stream "P16",
+                a06_stream_isolation_content "P16",
+                a07_read_from_every_place "P1 P3",
+                a08_read_desc_exact "P3 P18",
+            }
+            a_reading {
+                a09_limit_is_honoured "P3 P18",
+                a10_head_and_last "P1 P4",
+                a11_filters_in_combination "P3 P16",
+                a12_read_all_equals_merge "P3 P6",
             }
             g_limits {
                 g01_limits_table_exact "P18",
