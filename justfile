@@ -14,7 +14,7 @@ crate name:
 
 # Every backend against the conformance suite.
 conformance:
-    cargo test --workspace conformance
+    cargo test --workspace --tests thread::
 
 # Formats the code.
 fmt:

@@ -10,7 +10,8 @@ use crate::flights::Source;
 pub(crate) const USAGE: &str = "\
 usage: quickstart [--year | --data <csv>] [<database>]
 
-  <database>    where to keep the SQLite database; default: a temporary file
+  <database>    where to keep the SQLite database, one for each file of flights;
+                default: a temporary file
   --year        the whole year, 336,776 flights, instead of 1 January 2013
   --data <csv>  another file of flights";
 

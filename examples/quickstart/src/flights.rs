@@ -1,7 +1,7 @@
 //! The source: flights of 2013 in CSV, `NA` where a value is missing.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use ledger_core::Timestamp;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::departure::DepartureV1;
+use crate::departure::{DepartureV1, stream_name};
 
 /// A file of flights, and what is known of it before it is read.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,8 +59,7 @@ impl Source {
             parse(&self.csv).with_context(|| format!("cannot read {self}{}", self.advice))?;
         flights.sort_by_key(DepartureV1::scheduled);
 
-        let carriers: BTreeSet<_> = flights.iter().map(|flight| &flight.carrier).collect();
-        let found = (flights.len(), carriers.len());
+        let found = (flights.len(), by_stream(&flights).len());
         ensure!(found.0 > 0, "{self} has no flights");
         if let Some(known) = self.known {
             ensure!(
@@ -141,6 +140,16 @@ where
     }
 }
 
+/// The flights by the stream they belong in, one for each carrier.
+pub(crate) fn by_stream(flights: &[DepartureV1]) -> BTreeMap<String, Vec<&DepartureV1>> {
+    let mut streams: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for flight in flights {
+        let stream = stream_name(&flight.carrier);
+        streams.entry(stream).or_default().push(flight);
+    }
+    streams
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,8 +163,7 @@ mod tests {
     #[test]
     fn the_day_has_842_flights_of_14_carriers() {
         let day = Source::day().read().unwrap();
-        let carriers: BTreeSet<_> = day.iter().map(|d| &d.carrier).collect();
-        assert_eq!((day.len(), carriers.len()), (842, 14));
+        assert_eq!((day.len(), by_stream(&day).len()), (842, 14));
         assert_eq!(day.iter().filter(|d| d.dep_delay.is_none()).count(), 4);
         assert!(day.is_sorted_by_key(DepartureV1::scheduled));
     }

@@ -1,12 +1,12 @@
 //! Writing the flights into their streams.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use ledger_core::{Result, Store};
 
-use crate::departure::{DepartureV1, departures_v1, stream_name};
+use crate::departure::{DepartureV1, departures_v1};
+use crate::flights::by_stream;
 use crate::report::{Progress, thousands};
 
 /// Entries per append. A batch costs one commit, so larger ones are faster;
@@ -44,14 +44,10 @@ impl fmt::Display for Ingested {
 /// Safe to repeat after whatever error, and after a kill: what is there
 /// already is not stored twice.
 pub(crate) async fn ingest(store: &impl Store<i64>, flights: &[DepartureV1]) -> Result<Ingested> {
-    let mut by_carrier: BTreeMap<&str, Vec<&DepartureV1>> = BTreeMap::new();
-    for flight in flights {
-        by_carrier.entry(&flight.carrier).or_default().push(flight);
-    }
     let progress = Progress::of(flights.len());
-    by_carrier
+    by_stream(flights)
         .into_iter()
-        .map(|(carrier, flights)| ingest_carrier(store, carrier, flights, &progress))
+        .map(|(stream, flights)| ingest_stream(store, stream, flights, &progress))
         .collect::<FuturesUnordered<_>>()
         .try_fold(Ingested::default(), async |all, one| {
             Ok(Ingested {
@@ -62,13 +58,13 @@ pub(crate) async fn ingest(store: &impl Store<i64>, flights: &[DepartureV1]) -> 
         .await
 }
 
-async fn ingest_carrier(
+async fn ingest_stream(
     store: &impl Store<i64>,
-    carrier: &str,
+    stream: String,
     flights: Vec<&DepartureV1>,
     progress: &Progress,
 ) -> Result<Ingested> {
-    let stream = departures_v1(store, &stream_name(carrier));
+    let stream = departures_v1(store, &stream);
     let mut ingested = Ingested::default();
     for batch in flights.chunks(BATCH) {
         // A flight that comes again with other facts is an error, not a
@@ -84,9 +80,18 @@ async fn ingest_carrier(
     Ok(ingested)
 }
 
+/// A store in memory that holds the checked-in day, and the day.
+#[cfg(test)]
+pub(crate) async fn ingested_day() -> (ledger_core::MemoryStore, Vec<DepartureV1>) {
+    let store = ledger_core::MemoryStore::new();
+    let flights = crate::flights::Source::day().read().unwrap();
+    ingest(&store, &flights).await.unwrap();
+    (store, flights)
+}
+
 #[cfg(test)]
 mod tests {
-    use ledger_core::{Kind, MemoryStore};
+    use ledger_core::Kind;
     use ledger_sqlite::SqliteStore;
 
     use super::*;
@@ -118,9 +123,7 @@ mod tests {
     /// Catches a changed fact that is taken for a repeat and lost.
     #[tokio::test]
     async fn a_flight_with_other_facts_is_no_duplicate() {
-        let store = MemoryStore::new();
-        let mut flights = Source::day().read().unwrap();
-        ingest(&store, &flights).await.unwrap();
+        let (store, mut flights) = ingested_day().await;
         flights[0].dest = "ANC".into();
         let error = ingest(&store, &flights).await.unwrap_err();
         assert!(

@@ -8,14 +8,16 @@
 //! if anything is amiss.
 //!
 //! Read on in `departure.rs`, the events and their two versions, then in
-//! `ingest.rs` and `steps.rs`.
+//! `ingest.rs`, `evolve.rs`, `page.rs` and `follow.rs`.
 
 mod args;
 mod departure;
+mod evolve;
 mod flights;
+mod follow;
 mod ingest;
+mod page;
 mod report;
-mod steps;
 mod totals;
 
 use std::path::Path;
@@ -26,10 +28,12 @@ use ledger_sqlite::SqliteStore;
 
 use crate::args::{Args, USAGE};
 use crate::departure::{DepartureV1, stream_name};
+use crate::evolve::{append_today, read_upcast};
 use crate::flights::Source;
+use crate::follow::{Busiest, follow};
 use crate::ingest::ingest;
-use crate::report::{Step, detail, thousands};
-use crate::steps::{Busiest, append_today, follow, page_through, read_upcast};
+use crate::page::page_through;
+use crate::report::{Step, detail, thousands, usage};
 use crate::totals::Totals;
 
 /// Entries of a page where the program pages by hand.
@@ -38,7 +42,7 @@ const PAGE: usize = 50;
 #[tokio::main]
 async fn main() -> Result<()> {
     let Some(args) = Args::parse(std::env::args_os().skip(1))? else {
-        detail(USAGE);
+        usage(USAGE);
         return Ok(());
     };
     match args.database {
@@ -63,7 +67,7 @@ async fn run(source: &Source, database: &Path) -> Result<()> {
 
     write_twice(&store, &flights).await?;
     evolve(&store, &flights, &busiest).await?;
-    page(&store, &stream_name(busiest.carrier)).await?;
+    read_in_pages(&store, &stream_name(busiest.carrier)).await?;
     follow_aircraft(&store, &busiest).await?;
 
     let step = Step::begin("reopen");
@@ -71,7 +75,10 @@ async fn run(source: &Source, database: &Path) -> Result<()> {
     let store = SqliteStore::open(database).await?;
     let found = Totals::of_store(&store).await?;
     let expected = flown.plus_one(&stream_name(busiest.carrier));
-    ensure!(found == expected, "{found} after reopening, not {expected}");
+    ensure!(
+        found == expected,
+        "{found} after reopening, not {expected}; does the database hold other flights?"
+    );
     store.close().await?;
     step.done(format_args!("{found}, all accounted for"));
     Ok(())
@@ -122,7 +129,7 @@ async fn evolve(
     Ok(())
 }
 
-async fn page(store: &impl Store<i64>, stream: &str) -> Result<()> {
+async fn read_in_pages(store: &impl Store<i64>, stream: &str) -> Result<()> {
     let expected = Totals::of_store(store).await?.of_stream(stream);
     let step = Step::begin("page");
     let paged = page_through(store, stream, PAGE).await?;

@@ -37,6 +37,11 @@ impl Step {
     }
 }
 
+/// The help that was asked for.
+pub(crate) fn usage(text: &str) {
+    println!("{text}");
+}
+
 /// A line below a step's.
 pub(crate) fn detail(line: impl Display) {
     println!("{:<16}  {line}", "");

@@ -5,7 +5,8 @@ use std::fmt;
 
 use ledger_core::{ListStreams, PageEnd, Result, Store};
 
-use crate::departure::{DepartureV1, STREAM_PREFIX, stream_name};
+use crate::departure::{DepartureV1, STREAM_PREFIX};
+use crate::flights::by_stream;
 use crate::report::thousands;
 
 /// Entries by stream.
@@ -15,11 +16,12 @@ pub(crate) struct Totals(BTreeMap<String, u64>);
 impl Totals {
     /// What a store should hold that was given these flights.
     pub(crate) fn of_flights(flights: &[DepartureV1]) -> Self {
-        let mut totals = BTreeMap::new();
-        for flight in flights {
-            *totals.entry(stream_name(&flight.carrier)).or_default() += 1;
-        }
-        Self(totals)
+        let streams = by_stream(flights).into_iter();
+        Self(
+            streams
+                .map(|(stream, flights)| (stream, flights.len() as u64))
+                .collect(),
+        )
     }
 
     /// What a store holds.
