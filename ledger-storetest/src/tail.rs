@@ -99,9 +99,14 @@ impl<I: EntryId> StoreTail<I> {
         }
     }
 
-    /// Reads on through another handle.
-    pub(crate) fn via(mut self, store: &Handle<I>) -> Self {
-        self.store = store.clone();
+    /// A reader that was given `got` so far, and goes on from a cursor.
+    pub(crate) fn behind(mut self, cursor: StoreCursor, got: &[StoreRecord<I>]) -> Self {
+        self.after = Some(cursor);
+        self.got = got.to_vec();
+        for found in got {
+            let last = found.record.clone();
+            self.last.insert(found.stream.clone(), last);
+        }
         self
     }
 

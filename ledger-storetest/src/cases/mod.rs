@@ -2,7 +2,11 @@
 //! report, a mutant and a document speak of a case.
 
 mod a_basics;
+mod a_iterating;
 mod a_reading;
+mod c_cursors;
+mod c_no_skip;
+mod c_order;
 mod g_limits;
 mod m_trim_list;
 
@@ -32,6 +36,31 @@ macro_rules! __cases {
                 a10_head_and_last "P1 P4",
                 a11_filters_in_combination "P3 P16",
                 a12_read_all_equals_merge "P3 P6",
+            }
+            a_iterating {
+                a13_empty_batch_expects_nothing "P7",
+                a14_append_while_iterating "P3 P11",
+                a15_append_while_iterating_all "P3 P11",
+            }
+            c_cursors {
+                c01_cursor_exclusive_and_total "P3",
+                c02_store_cursor_roundtrip "P1 P3",
+            }
+            c_no_skip {
+                c03_nothing_appears_behind_a_reader "P3 P5",
+                c04_many_writers_one_tail "P1 P3 P4",
+                c05_failed_appends_no_stall "P3 P8",
+            }
+            c_order {
+                c08_ids_not_reused_after_trim "P1 P2 P3",
+                c09_order_across_handles "P6",
+                c10_clock_turned "P1 P3 P6 P17",
+                c11_same_timestamp_ties "P3",
+                c12_desc_paging_under_appends "P3 P4",
+                c13_store_head "P3",
+            }
+            c_cursors {
+                c14_stream_cursor_ahead "P1 P3 P18",
             }
             g_limits {
                 g01_limits_table_exact "P18",
