@@ -7,6 +7,7 @@ mod a_reading;
 mod c_cursors;
 mod c_no_skip;
 mod c_order;
+mod d_expected;
 mod g_limits;
 mod m_trim_list;
 
@@ -61,6 +62,15 @@ macro_rules! __cases {
             }
             c_cursors {
                 c14_stream_cursor_ahead "P1 P3 P18",
+            }
+            d_expected {
+                d01_all_modes_table "P8",
+                d02_conflict_has_no_effect "P1 P3 P8 P9",
+                d03_stale_low_and_high "P8",
+                d04_exactly_one_winner "P8",
+                d05_any_never_conflicts "P1 P4 P8",
+                d06_create_race "P8",
+                d07_counter_by_cas "P8",
             }
             g_limits {
                 g01_limits_table_exact "P18",
