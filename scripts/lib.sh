@@ -26,7 +26,7 @@ install() {
         as_root apt-get update -qq &&
             as_root env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -qq -y --no-install-recommends "$@"
-    } </dev/null >&2
+    } </dev/null >/dev/null
 }
 
 # need TOOL PACKAGE...: the tool, installed if it is missing, or the end.
