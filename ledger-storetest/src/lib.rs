@@ -48,6 +48,7 @@ mod case;
 mod cases;
 mod check;
 mod harness;
+pub mod history;
 mod lab;
 mod race;
 mod report;
