@@ -6,7 +6,7 @@ mod trim;
 
 pub(super) use list::{m05_trim_all_then_append, m06_list_byte_order, m07_list_under_creation};
 pub(super) use reading::{m03_read_into_trimmed_range, m04_trim_during_read};
-pub(super) use trim::{m01_trim_exact_end, m02_trim_keeps_versions, m08_trim_frees_keys};
+pub(super) use trim::{m01_trim_exact_end, m02_trim_keeps_versions};
 
 use ledger_core::EntryId;
 

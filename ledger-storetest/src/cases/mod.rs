@@ -10,6 +10,7 @@ mod c_order;
 mod d_expected;
 mod g_limits;
 mod m_trim_list;
+mod n_typed;
 
 use ledger_core::EntryId;
 
@@ -89,7 +90,15 @@ macro_rules! __cases {
                 m05_trim_all_then_append "P2 P3 P19",
                 m06_list_byte_order "P16",
                 m07_list_under_creation "P3 P4 P16",
-                m08_trim_frees_keys "P9 P19",
+            }
+            n_typed {
+                n01_codec_roundtrip_law "P16 P24",
+                n02_chain_order_and_completeness "P24",
+                n03_newer_than_known "P24",
+                n05_poison_position "P24",
+                n06_upcast_does_not_rewrite "P16",
+                n08_content_type_mismatch "P24",
+                n09_facts_of_entries "P16",
             }
         }
     };

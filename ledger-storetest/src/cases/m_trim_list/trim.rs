@@ -6,7 +6,7 @@ use super::trim_refused;
 use crate::case::{Ran, Verdict};
 use crate::check;
 use crate::lab::Lab;
-use crate::sample::{append_one, batch, entries, entry, given, name, whole};
+use crate::sample::{append_one, batch, entries, entry, name, whole};
 
 /// A trim removes the oldest entries through an id, inclusive, says how many,
 /// and leaves the others and other streams as they were; repeated it removes
@@ -164,36 +164,5 @@ pub(crate) async fn m02_trim_keeps_versions<I: EntryId>(lab: &Lab<I>) -> Verdict
         version += 2;
         newest = again[0].id.clone();
     }
-    Ok(Ran::Whole)
-}
-
-/// The dedup key of a trimmed entry is free again, that of a retained one is
-/// not. Catches an index that a trim empties, or never cleans.
-pub(crate) async fn m08_trim_frees_keys<I: EntryId>(lab: &Lab<I>) -> Verdict {
-    if !lab.capabilities().trim {
-        return trim_refused(lab).await;
-    }
-    let store = lab.open().await?;
-    let stream = name("m08");
-    let keyed = |n: u64| entry("m08", n).with_dedup_key(format!("key-{n}"));
-    let receipts = store
-        .append(&stream, batch([keyed(0), keyed(1), keyed(2)]))
-        .await?;
-    store.trim(&stream, &receipts[0].id).await?;
-    let again = store
-        .append(&stream, batch([keyed(2), keyed(0), keyed(1)]))
-        .await?;
-    let got: Vec<_> = again
-        .iter()
-        .map(|r| (r.version, r.is_duplicate()))
-        .collect();
-    let wanted = vec![(3, true), (4, false), (2, true)];
-    check::equal("P9", "repeats after a trim of the first", got, wanted)?;
-    let found = whole(&*store, &stream).await?;
-    let (one, two, zero) = (keyed(1), keyed(2), keyed(0));
-    check::equal("P9", "what is read", given(&found), vec![&one, &two, &zero])?;
-    let again = store.append(&stream, batch([keyed(0)])).await?;
-    let got = (again[0].version, again[0].is_duplicate());
-    check::equal("P9", "a repeat of the key that was free", got, (4, true))?;
     Ok(Ran::Whole)
 }
