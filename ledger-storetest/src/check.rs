@@ -8,6 +8,10 @@ use crate::case::Failure;
 
 /// `got` equals `expected`.
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is compared is mostly made for it"
+)]
 pub(crate) fn equal<T: PartialEq + Debug>(
     promise: &'static str,
     step: impl Into<String>,

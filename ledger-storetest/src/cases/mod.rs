@@ -8,6 +8,10 @@ mod c_cursors;
 mod c_no_skip;
 mod c_order;
 mod d_expected;
+mod e_dedup;
+mod e_retry;
+mod f_atomic;
+mod f_dropped;
 mod g_limits;
 mod m_trim_list;
 mod n_typed;
@@ -72,6 +76,36 @@ macro_rules! __cases {
                 d05_any_never_conflicts "P1 P4 P8",
                 d06_create_race "P8",
                 d07_counter_by_cas "P8",
+            }
+            e_dedup {
+                e01_repeat_returns_original "P9",
+                e02_concurrent_same_key "P9",
+                e03_scope_is_the_stream "P9",
+                e04_content_mismatch "P9",
+                e05_in_batch_repeat "P1 P9",
+            }
+            e_retry {
+                e06_partly_repeated_batch "P7 P8 P9",
+                e07_dedup_beats_expected_version "P8 P9",
+            }
+            e_dedup {
+                e08_survives_reopen "P9",
+                e09_trim_frees_keys "P9 P19",
+                e10_no_key_never_dedups "P9 P16",
+            }
+            e_retry {
+                e11_racing_retries_never_conflict "P8 P9",
+            }
+            f_atomic {
+                f01_bad_entry_anywhere "P7 P9 P18",
+                f02_reader_never_sees_half "P5 P7",
+                f03_large_batch "P7 P16 P18",
+                f04_violation_in_the_middle "P7 P9",
+                f06_positions_of_batch "P1 P7",
+            }
+            f_dropped {
+                f07_dropped_append_is_whole_or_absent "P7 P10 P11",
+                f08_dropped_append_retried "P9 P11",
             }
             g_limits {
                 g01_limits_table_exact "P18",
