@@ -3,6 +3,8 @@
 mod events;
 mod forwarding;
 mod futures;
+mod json;
 mod limits;
 mod paging;
+mod schema;
 mod typed;
