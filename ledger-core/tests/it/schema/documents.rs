@@ -1,14 +1,14 @@
 //! What field steps and closures do, each case through both engines.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use bytes::Bytes;
 use ledger_core::{
     Codec, ContentType, Document, Encoded, Error, FieldMapper, FieldPlan, Json, Kind, Result,
     Schema, SelfDescribing,
 };
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::{Map, documents, map, nothing, read};
@@ -167,6 +167,40 @@ fn names_that_occur_twice_are_left_to_the_type_unless_they_are_renamed() {
         both::<Pair>(other(), r#"{"b":1,"z":1,"z":2}"#).unwrap(),
         Pair { b: Some(1) }
     );
+}
+
+/// Takes an error for the end of the object.
+#[derive(Debug, PartialEq, Serialize)]
+struct Careless;
+
+impl<'de> Deserialize<'de> for Careless {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Careless;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Careless, A::Error> {
+                while let Ok(Some(_)) = map.next_entry::<IgnoredAny, IgnoredAny>() {}
+                Ok(Careless)
+            }
+        }
+        d.deserialize_map(Keys)
+    }
+}
+
+#[test]
+fn a_type_cannot_overlook_that_fields_meet() {
+    let schema = documents()
+        .fields(2, FieldMapper::new().default_value("a", 1))
+        .fields(3, FieldMapper::new().rename("a", "b"))
+        .read_as::<Careless>()
+        .build()
+        .unwrap();
+    let error = read(&schema, 1, r#"{"b":0}"#).unwrap_err();
+    assert_eq!(error.context("field"), Some("b"));
+    assert_eq!(read(&schema, 1, "{}").unwrap(), [Careless]);
 }
 
 #[test]

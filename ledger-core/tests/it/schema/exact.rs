@@ -217,6 +217,7 @@ fn keys_that_are_not_text_in_the_type() {
             }
             assert!(read(&schema, 1, r#"{"neither":1}"#).is_err());
             assert!(read(&schema, 1, r#"{" 7":1}"#).is_err());
+            assert!(read(&schema, 1, r#"{"7 ":1}"#).is_err());
             assert!(read(&schema, 1, r#"{"07":1}"#).is_err());
         }
     }
