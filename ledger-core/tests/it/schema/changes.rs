@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ledger_core::{Document, Error, FieldMapper, Kind, Result};
 use serde_json::{Value, json};
 
+use super::engines::Fields;
 use super::{Map, documents, map, read};
 
 fn changed(
@@ -37,6 +38,26 @@ fn a_closure_takes_sets_and_removes() {
         Ok(())
     });
     assert_eq!(value.unwrap(), json!({"cents": 1250, "x": "text"}));
+}
+
+#[test]
+fn fields_keep_their_places_and_new_ones_come_last() {
+    let schema = documents()
+        .change(2, |d| {
+            d.set("b", &0)?;
+            d.set("new", &1)?;
+            let a: u8 = d.take("a")?.unwrap_or(0);
+            d.set("a", &a)
+        })
+        .read_as::<Fields>()
+        .build()
+        .unwrap();
+    let fields = &read(&schema, 1, r#"{"a":1,"b":2,"c":1.50}"#).unwrap()[0].0;
+    let texts: Vec<String> = fields
+        .iter()
+        .map(|(name, json)| format!("{name}={json}"))
+        .collect();
+    assert_eq!(texts, ["b=0", "c=1.50", "new=1", "a=1"]);
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn mapper(ops: &[Op]) -> FieldMapper {
 
 /// Names and JSON texts in order, as stored and as read.
 #[derive(Clone, Debug, PartialEq)]
-struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(pub(super) Vec<(String, String)>);
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
