@@ -1,5 +1,7 @@
 //! Tests of the core's public face.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod events;
 mod forwarding;
 mod futures;
