@@ -10,7 +10,7 @@ test:
 
 # The tests of one crate: just crate ledger-core
 crate name:
-    cargo test -p {{name}}
+    cargo test -p {{ name }}
 
 # Every backend against the conformance suite.
 conformance:
@@ -30,7 +30,7 @@ docs:
 
 # The flights of a day; just quickstart --year for those of a year.
 quickstart *arguments:
-    scripts/quickstart {{arguments}}
+    scripts/quickstart {{ arguments }}
 
 # The 336,776 flights of 2013, for quickstart --year.
 fetch-flights:

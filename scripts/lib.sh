@@ -18,8 +18,8 @@ as_root() {
     fi
 }
 
-# install PACKAGE...: Debian packages. Fails where that is not possible.
-install() {
+# install_packages PACKAGE...: Debian packages. Fails where that is not possible.
+install_packages() {
     command -v apt-get >/dev/null || return 1
     printf 'installing %s\n' "$*" >&2
     {
@@ -33,7 +33,7 @@ install() {
 need() {
     local tool=$1
     shift
-    command -v "$tool" >/dev/null || install "$@" || true
+    command -v "$tool" >/dev/null || install_packages "$@" || true
     command -v "$tool" >/dev/null ||
         die "$tool is missing and could not be installed. On Debian, as root: apt-get install $*"
 }
