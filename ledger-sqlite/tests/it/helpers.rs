@@ -10,7 +10,7 @@ use ledger_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
 
-pub(crate) const S: StreamName = StreamName::from_static("s");
+pub(crate) static S: StreamName = StreamName::from_static("s");
 
 /// A directory for a test and the path of a database in it.
 pub(crate) struct Place {
