@@ -186,7 +186,8 @@ async fn another_place_and_direction<I: EntryId>(
     cursors: &[StoreCursor],
 ) -> Result<(), Failure> {
     lab.step("cursors of another store");
-    let elsewhere = lab.another().await?.open().await?;
+    let another = lab.another().await?;
+    let elsewhere = another.open().await?;
     for n in 0..18 {
         append_one(&*elsewhere, &name("c02"), entry("elsewhere", n)).await?;
     }

@@ -356,7 +356,7 @@ pub(super) async fn d07_counter_by_cas<I: EntryId>(lab: &Lab<I>) -> Verdict {
     const CLIENTS: u64 = 4;
     let handles = [lab.open().await?, lab.open().await?];
     let stream = name("d07");
-    let steps = 40 * u64::from(lab.load);
+    let steps = 25 * u64::from(lab.load);
     let clients = (0..CLIENTS).map(|client| {
         let (store, stream) = (handles[client as usize % 2].clone(), stream.clone());
         async move {
