@@ -173,8 +173,8 @@ impl Idle {
         } else {
             self.0 += 1;
         }
-        if self.0 % 8 == 7 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        if self.0 % 4 == 3 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
         } else {
             tokio::task::yield_now().await;
         }

@@ -162,8 +162,8 @@ pub(super) async fn c04_many_writers_one_tail<I: EntryId>(lab: &Lab<I>) -> Verdi
             by_store.push(spawn(StoreTail::new(store, size).follow(done.clone())));
         }
     }
-    let appends = 40 * lab.load as usize;
-    let count = write_all(lab, &handles, &streams, (8, appends, 30), &done).await?;
+    let appends = 30 * lab.load as usize;
+    let count = write_all(lab, &handles, &streams, (8, appends, 40), &done).await?;
 
     let log = whole(&*handles[0], &streams[0]).await?;
     let second = whole(&*handles[1], &streams[1]).await?;
