@@ -42,6 +42,8 @@ mod error;
 mod location;
 mod open;
 mod options;
+#[cfg(test)]
+mod plans;
 mod read;
 mod row;
 mod schema;

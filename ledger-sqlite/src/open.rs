@@ -59,15 +59,13 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
     let create = location.create.unwrap_or(options.create);
     location.check(create)?;
     let writer = connect_options(&location, options.durability);
-    // Anything that cannot be a store is refused before it is changed.
-    let mut conn = first_connection(&writer.clone().create_if_missing(create)).await?;
-    check_database(&mut conn, options.readers + 1).await?;
-    if schema::inspect(&mut conn, &options.prefix).await?.is_none() && !create {
-        return Err(missing());
-    }
-    enter_wal(&mut conn).await?;
-    Settings::read(&mut conn).await?.check(options.durability)?;
-    let id = ensure(&mut conn, &options.prefix, create).await?;
+    let mut attempt = 0;
+    let (conn, id) = loop {
+        match first_connection(&writer, options, create).await {
+            Err(e) if *e.kind() == Kind::Contention => wait(&mut attempt, &e).await,
+            done => break done?,
+        }
+    };
 
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers)
@@ -104,7 +102,21 @@ pub(crate) async fn ensure_in(
     let mut conn = pool.acquire().await.map_err(convert)?;
     check_database(&mut conn, pool.options().get_max_connections()).await?;
     Settings::read(&mut conn).await?.check(options.durability)?;
-    ensure(&mut conn, &options.prefix, create).await
+    let mut attempt = 0;
+    loop {
+        match ensure(&mut conn, &options.prefix, create).await {
+            Err(e) if *e.kind() == Kind::Contention => wait(&mut attempt, &e).await,
+            done => return done,
+        }
+    }
+}
+
+/// Waits before the next attempt to open, until the deadline that
+/// [`in_time`] keeps.
+async fn wait(attempt: &mut u32, why: &Error) {
+    event::retrying(BACKEND, "open", *attempt + 1, why);
+    sleep(backoff(*attempt)).await;
+    *attempt += 1;
 }
 
 fn parts(
@@ -147,42 +159,40 @@ fn connect_options(location: &Location, durability: Durability) -> SqliteConnect
         .disable_statement_logging()
 }
 
-/// A failure to open the file is a matter of its path and permissions.
-async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection> {
-    options.connect().await.map_err(|e| {
-        let error = convert(e);
-        match error.kind() {
-            Kind::Unavailable => {
-                misconfigured("the file cannot be opened; it and its directory have to be writable")
-                    .caused_by(error)
-            }
-            _ => error,
-        }
-    })
+/// The first connection to a file, checked; everything on the way may find
+/// the file locked by another opening. Anything that cannot be a store is
+/// refused before it is changed.
+async fn first_connection(
+    writer: &SqliteConnectOptions,
+    options: &SqliteOptions,
+    create: bool,
+) -> Result<(SqliteConnection, StoreId)> {
+    let connecting = writer.clone().create_if_missing(create);
+    let mut conn = connecting.connect().await.map_err(cannot_open)?;
+    check_database(&mut conn, options.readers + 1).await?;
+    if schema::inspect(&mut conn, &options.prefix).await?.is_none() && !create {
+        return Err(missing());
+    }
+    // Stays on in the file.
+    if !Settings::read(&mut conn).await?.is_wal() {
+        let wal = sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut conn);
+        wal.await.map_err(convert)?;
+    }
+    Settings::read(&mut conn).await?.check(options.durability)?;
+    let id = ensure(&mut conn, &options.prefix, create).await?;
+    Ok((conn, id))
 }
 
-/// Turns on the write-ahead log, which stays on in the file. Needs the
-/// database for itself for a moment, so others may be in the way.
-async fn enter_wal(conn: &mut SqliteConnection) -> Result<()> {
-    for attempt in 0.. {
-        if Settings::read(conn).await?.is_wal() {
-            break;
+/// A failure to open the file is a matter of its path and permissions.
+fn cannot_open(error: sqlx::Error) -> Error {
+    let error = convert(error);
+    match error.kind() {
+        Kind::Unavailable => {
+            misconfigured("the file cannot be opened; it and its directory have to be writable")
+                .caused_by(error)
         }
-        let done = sqlx::raw_sql("PRAGMA journal_mode = WAL")
-            .execute(&mut *conn)
-            .await;
-        match done.map_err(convert) {
-            Err(e) if *e.kind() == Kind::Contention => {
-                event::retrying(BACKEND, "open", attempt + 1, &e);
-                sleep(backoff(attempt)).await;
-            }
-            done => {
-                done?;
-                break;
-            }
-        }
+        _ => error,
     }
-    Ok(())
 }
 
 /// The id of the store; creates the tables where none of them exist.
@@ -193,26 +203,16 @@ async fn ensure(conn: &mut SqliteConnection, prefix: &Identifier, create: bool) 
     if !create {
         return Err(missing());
     }
-    for attempt in 0.. {
-        let mut tx = match conn.begin_with("BEGIN IMMEDIATE").await.map_err(convert) {
-            Err(e) if *e.kind() == Kind::Contention => {
-                event::retrying(BACKEND, "open", attempt + 1, &e);
-                sleep(backoff(attempt)).await;
-                continue;
-            }
-            begun => begun?,
-        };
-        // Somebody else may have been faster.
-        if let Some(id) = schema::inspect(&mut tx, prefix).await? {
-            tx.rollback().await.map_err(convert)?;
-            return Ok(id);
-        }
-        let id = schema::create(&mut tx, prefix).await?;
-        tx.commit().await.map_err(convert)?;
-        event::migrated(BACKEND, 0, schema::FORMAT);
+    let mut tx = conn.begin_with("BEGIN IMMEDIATE").await.map_err(convert)?;
+    // Somebody else may have been faster.
+    if let Some(id) = schema::inspect(&mut tx, prefix).await? {
+        tx.rollback().await.map_err(convert)?;
         return Ok(id);
     }
-    Err(missing())
+    let id = schema::create(&mut tx, prefix).await?;
+    tx.commit().await.map_err(convert)?;
+    event::migrated(BACKEND, 0, schema::FORMAT);
+    Ok(id)
 }
 
 fn missing() -> Error {

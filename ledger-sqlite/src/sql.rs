@@ -131,6 +131,10 @@ impl Sql {
                 )
             })
         };
+        // Named, since the planner goes by guesses, or by the statistics of
+        // whatever else is in the database.
+        let [by_stream, by_order_key, by_dedup_key] =
+            ["stream", "order", "dedup"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
         let both =
             |text: &dyn Fn(&str) -> String| ["ASC", "DESC"].map(|way| Statement::new(text(way)));
         let columns = "e.id, e.version, e.schema_version, e.content_type, e.recorded_at, \
@@ -141,7 +145,7 @@ impl Sql {
             originals: Padded::new(2, |rows| {
                 format!(
                     "SELECT k.column1, e.id, e.version FROM {rows} k CROSS JOIN {entries} e \
-                     ON e.stream_id = k.column2 AND e.dedup_key = k.column3"
+                     {by_dedup_key} ON e.stream_id = k.column2 AND e.dedup_key = k.column3"
                 )
             }),
             same_content: Padded::new(4, |rows| {
@@ -171,14 +175,14 @@ impl Sql {
             )),
             page: both(&|way| {
                 format!(
-                    "SELECT {columns} FROM {entries} e WHERE e.stream_id = {stream} \
+                    "SELECT {columns} FROM {entries} e {by_stream} WHERE e.stream_id = {stream} \
                      AND e.id > ?2 AND e.id <= ?3 AND e.version >= ?4 AND e.version <= ?5 \
                      ORDER BY e.id {way} LIMIT ?6"
                 )
             }),
             page_by_order_key: both(&|way| {
                 format!(
-                    "SELECT {columns} FROM {entries} e WHERE e.stream_id = {stream} \
+                    "SELECT {columns} FROM {entries} e {by_order_key} WHERE e.stream_id = {stream} \
                      AND e.order_key = ?7 AND e.id > ?2 AND e.id <= ?3 \
                      AND e.version >= ?4 AND e.version <= ?5 ORDER BY e.id {way} LIMIT ?6"
                 )

@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ledger_core::backend::{PositionCursor, StoreId, check_id, event};
 use ledger_core::{
-    Batch, Capabilities, Direction, Error, Health, Kind, Limits, ListStreams, Page, Read, ReadAll,
-    Receipts, Record, Result, Rule, Store, StoreCursor, StoreOrder, StorePage, StreamName,
-    StreamStat,
+    Applied, Batch, Capabilities, Direction, Error, Health, Kind, Limits, ListStreams, Page, Read,
+    ReadAll, Receipts, Record, Result, Retry, Rule, Store, StoreCursor, StoreOrder, StorePage,
+    StreamName, StreamStat,
 };
 use sqlx::SqlitePool;
 use tokio::sync::oneshot;
@@ -328,7 +328,7 @@ impl Store<i64> for SqliteStore {
     async fn trim(&self, stream: &StreamName, through: &i64) -> Result<u64> {
         let (stream, through) = (stream.clone(), check_id("trim id", *through)?);
         let deadline = self.deadline();
-        self.ask(deadline, |ticket, reply| {
+        let trimmed = self.ask(deadline, |ticket, reply| {
             Job::Trim(Trim {
                 stream,
                 through,
@@ -338,8 +338,12 @@ impl Store<i64> for SqliteStore {
                 removed: 0,
                 attempt: 0,
             })
+        });
+        // Repeating a trim never removes more.
+        trimmed.await.map_err(|e| match e.applied() {
+            Applied::Unknown => e.with_retry(Retry::Call),
+            Applied::No => e,
         })
-        .await
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {

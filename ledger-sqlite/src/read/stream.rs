@@ -90,7 +90,9 @@ impl Reader {
         let mut bounds = Bounds {
             after: read.after().copied().unwrap_or(0),
             up_to: read.before().map_or(i64::MAX, |before| before - 1),
-            versions: (clamp(first), clamp(last)),
+            // Without a lower end, so that a damaged version is found and not
+            // left out.
+            versions: (if first > 1 { clamp(first) } else { i64::MIN }, clamp(last)),
         };
         if first > last || bounds.after >= bounds.up_to {
             return Ok(None);

@@ -91,7 +91,10 @@ impl Writer {
                 trim.attempt += 1;
                 event::retrying(BACKEND, "trim", trim.attempt, &why);
                 sleep(backoff(trim.attempt)).await;
-                self.trims.push_back(trim);
+                match trim.deadline <= Instant::now() {
+                    true => trim.fail(self.stage.too_late()),
+                    false => self.trims.push_back(trim),
+                }
             }
             Step::Failed(why) => trim.fail(why),
         }
