@@ -2,12 +2,16 @@
 
 use std::fmt::Debug;
 
-use ledger_core::{Applied, Error, Kind, Result as CoreResult};
+use ledger_core::{Applied, Error, Kind, Result as CoreResult, Rule};
 
 use crate::case::Failure;
 
 /// `got` equals `expected`.
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what is compared is mostly made for it"
+)]
 pub(crate) fn equal<T: PartialEq + Debug>(
     promise: &'static str,
     step: impl Into<String>,
@@ -22,6 +26,36 @@ pub(crate) fn equal<T: PartialEq + Debug>(
         step,
         format!("{expected:?}"),
         format!("{got:?}"),
+    ))
+}
+
+/// Two lists are equal; otherwise the first difference is told.
+#[track_caller]
+pub(crate) fn same_list<G, E>(
+    promise: &'static str,
+    step: impl Into<String>,
+    got: &[G],
+    expected: &[E],
+) -> Result<(), Failure>
+where
+    G: PartialEq<E> + Debug,
+    E: Debug,
+{
+    let differ = got.iter().zip(expected).position(|(g, e)| g != e);
+    let at = match differ {
+        Some(at) => at,
+        None if got.len() == expected.len() => return Ok(()),
+        None => got.len().min(expected.len()),
+    };
+    let tell = |len: usize, item: Option<&dyn Debug>| match item {
+        Some(item) => format!("{len} items, number {at} being {item:?}"),
+        None => format!("{len} items"),
+    };
+    Err(Failure::new(
+        promise,
+        step,
+        tell(expected.len(), expected.get(at).map(|e| e as &dyn Debug)),
+        tell(got.len(), got.get(at).map(|g| g as &dyn Debug)),
     ))
 }
 
@@ -59,4 +93,25 @@ pub(crate) fn refused<T: Debug>(
             format!("{other:?}"),
         )),
     }
+}
+
+/// The call is refused as `InvalidInput` with exactly these facts.
+#[track_caller]
+pub(crate) fn invalid<T: Debug>(
+    call: CoreResult<T>,
+    field: &'static str,
+    rule: Rule,
+    limit: u64,
+    actual: u64,
+) -> Result<(), Failure> {
+    let expected = Kind::InvalidInput {
+        field,
+        rule,
+        limit,
+        actual,
+    };
+    let step = format!("{field} of {actual}");
+    let text = format!("{expected:?}");
+    refused("P18", step, call, &text, |kind| *kind == expected)?;
+    Ok(())
 }

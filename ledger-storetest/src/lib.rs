@@ -48,10 +48,13 @@ mod case;
 mod cases;
 mod check;
 mod harness;
+pub mod history;
 mod lab;
+mod race;
 mod report;
 mod run;
 mod sample;
+mod tail;
 
 pub use case::{Case, Failure, Ran, Verdict};
 pub use cases::all_cases;

@@ -1,9 +1,14 @@
 //! Entries to append and ways to read them back, used by all cases.
 
+use std::collections::HashSet;
+
 use ledger_core::{
     AllQuery, Batch, ContentType, EntryId, Limits, Metadata, Page, PageEnd, Query, RawEntry, Read,
     ReadAll, Receipts, Record, Result, Store, StoreRecord, StreamName,
 };
+
+use crate::case::Failure;
+use crate::check;
 
 /// A stream name that is known to be good.
 #[track_caller]
@@ -69,12 +74,33 @@ pub(crate) async fn records<I: EntryId>(
     mut query: Query<I>,
     size: usize,
     desc: bool,
-) -> Result<Vec<Record<I>>> {
-    let mut all = Vec::new();
+) -> Result<Vec<Record<I>>, Failure> {
+    let mut all: Vec<Record<I>> = Vec::new();
     loop {
         let asked = query.clone().limit(size);
         let asked = if desc { asked.desc() } else { asked };
         let found = page(store, stream, asked).await?;
+        let before = all.last().map(|last| &last.id);
+        let going_on = all
+            .last()
+            .into_iter()
+            .chain(&found.records)
+            .is_sorted_by(|a, b| if desc { a.id > b.id } else { a.id < b.id });
+        check::that(
+            "P3",
+            "paging through a stream",
+            going_on,
+            format!("ids behind {before:?}, in order"),
+            &found,
+        )?;
+        let stuck = found.records.is_empty() && found.end == PageEnd::More;
+        check::that(
+            "P3",
+            "a page that says More",
+            !stuck,
+            "a record to go on behind",
+            &found,
+        )?;
         if let Some(last) = found.records.last() {
             let at = last.id.clone();
             query = if desc {
@@ -94,7 +120,7 @@ pub(crate) async fn records<I: EntryId>(
 pub(crate) async fn whole<I: EntryId>(
     store: &dyn Store<I>,
     stream: &StreamName,
-) -> Result<Vec<Record<I>>> {
+) -> Result<Vec<Record<I>>, Failure> {
     records(store, stream, Query::new(), 1000, false).await
 }
 
@@ -104,8 +130,9 @@ pub(crate) async fn everything<I: EntryId>(
     store: &dyn Store<I>,
     size: usize,
     desc: bool,
-) -> Result<Vec<StoreRecord<I>>> {
+) -> Result<Vec<StoreRecord<I>>, Failure> {
     let mut all = Vec::new();
+    let mut seen = HashSet::new();
     let mut after = None;
     loop {
         let mut query = AllQuery::new().limit(size);
@@ -118,7 +145,17 @@ pub(crate) async fn everything<I: EntryId>(
         let found = store
             .read_all(&ReadAll::new(query, store.limits())?)
             .await?;
-        all.extend(found.records);
+        for found in found.records {
+            let place = (found.stream.clone(), found.record.version);
+            check::that(
+                "P3",
+                "paging through the store",
+                seen.insert(place),
+                "each entry once",
+                &found,
+            )?;
+            all.push(found);
+        }
         after = Some(found.next);
         match found.end {
             PageEnd::CaughtUp => return Ok(all),
@@ -131,4 +168,38 @@ pub(crate) async fn everything<I: EntryId>(
 /// The caller's part of records, to compare with what was appended.
 pub(crate) fn given<I>(records: &[Record<I>]) -> Vec<&RawEntry> {
     records.iter().map(|record| &record.entry).collect()
+}
+
+/// A page holds the beginning of `expected`, at most `limit` records, and
+/// tells truly whether more follows.
+#[track_caller]
+pub(crate) fn begins<I: EntryId>(
+    page: &Page<Record<I>>,
+    expected: &[Record<I>],
+    limit: usize,
+    step: &str,
+) -> Result<(), Failure> {
+    let got = &page.records;
+    check::that(
+        "P18",
+        step,
+        got.len() <= limit,
+        format!("at most {limit} records"),
+        got.len(),
+    )?;
+    let start = &expected[..got.len().min(expected.len())];
+    check::same_list("P3", step, got, start)?;
+    let (all, end) = (got.len() == expected.len(), page.end);
+    let true_end = match end {
+        PageEnd::CaughtUp => all,
+        PageEnd::More => !got.is_empty(),
+        PageEnd::Undecided => false,
+    };
+    check::that(
+        "P3",
+        format!("{step}: the end of the page"),
+        true_end,
+        format!("More, or CaughtUp if these are all {}", expected.len()),
+        (got.len(), end),
+    )
 }

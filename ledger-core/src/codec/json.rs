@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
-pub(crate) use report::unreadable;
+pub(crate) use report::{malformed, unreadable};
 pub(crate) use strict::to_text;
 
 use super::{Codec, Encoded, SelfDescribing};

@@ -42,9 +42,11 @@ pub trait StoreExt<I: EntryId>: Store<I> + Clone + Sized {
 
     /// Every entry of the store, as a [`futures_core::Stream`] that pages.
     ///
-    /// It ends where the store says that nothing follows for now. Where the
-    /// order of what follows is not settled yet it ends as well; take
-    /// [`cursor`](AllEntries::cursor) and ask again.
+    /// It ends where the store says that nothing follows for now. While the
+    /// order of what follows is not settled it waits, and asks again every 2
+    /// to 64 ms; it can be dropped at any time, and
+    /// [`cursor`](AllEntries::cursor) tells how far it came. The query's limit
+    /// is a total here and may exceed a page's.
     ///
     /// ```
     /// use futures_util::TryStreamExt;

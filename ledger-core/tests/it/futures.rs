@@ -42,7 +42,8 @@ async fn a_struct_can_hold_a_stream_over_any_store() {
 #[tokio::test]
 async fn a_borrowed_and_a_boxed_store_have_streams_too() {
     let store = MemoryStore::new();
-    (&store)
+    let borrowed: &dyn Store<i64> = &store;
+    borrowed
         .stream::<Order>("orders")
         .append(Order(1))
         .await

@@ -1,8 +1,12 @@
 //! Tests of the core's public face.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod events;
 mod forwarding;
 mod futures;
+mod json;
 mod limits;
 mod paging;
+mod schema;
 mod typed;

@@ -199,7 +199,7 @@ impl Store<i64> for Hesitant {
         }
         let one = ReadAll::new(query, self.limits())?;
         let mut page = self.inner.read_all(&one).await?;
-        if self.asked.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             let here = match read.after() {
                 Some(cursor) => cursor.clone(),
                 None => self

@@ -2,6 +2,19 @@
 //! report, a mutant and a document speak of a case.
 
 mod a_basics;
+mod a_iterating;
+mod a_reading;
+mod c_cursors;
+mod c_no_skip;
+mod c_order;
+mod d_expected;
+mod e_dedup;
+mod e_retry;
+mod f_atomic;
+mod f_dropped;
+mod g_limits;
+mod m_trim_list;
+mod n_typed;
 
 use ledger_core::EntryId;
 
@@ -17,6 +30,109 @@ macro_rules! __cases {
             a_basics {
                 a01_append_one_roundtrip "P1 P16",
                 a02_append_batch_order "P1 P2 P7",
+                a03_append_returns_what_is_stored "P1 P2 P4",
+                a04_empty_batch "P7",
+                a05_read_missing_stream "P16",
+                a06_stream_isolation_content "P16",
+                a07_read_from_every_place "P1 P3",
+                a08_read_desc_exact "P3 P18",
+            }
+            a_reading {
+                a09_limit_is_honoured "P3 P18",
+                a10_head_and_last "P1 P4",
+                a11_filters_in_combination "P3 P16",
+                a12_read_all_equals_merge "P3 P6",
+            }
+            a_iterating {
+                a13_empty_batch_expects_nothing "P7",
+                a14_append_while_iterating "P3 P11",
+                a15_append_while_iterating_all "P3 P11",
+            }
+            c_cursors {
+                c01_cursor_exclusive_and_total "P3",
+                c02_store_cursor_roundtrip "P1 P3",
+            }
+            c_no_skip {
+                c03_nothing_appears_behind_a_reader "P3 P5",
+                c04_many_writers_one_tail "P1 P3 P4",
+                c05_failed_appends_no_stall "P3 P8",
+            }
+            c_order {
+                c08_ids_not_reused_after_trim "P1 P2 P3",
+                c09_order_across_handles "P6",
+                c10_clock_turned "P1 P3 P6 P17",
+                c11_same_timestamp_ties "P3",
+                c12_desc_paging_under_appends "P3 P4",
+                c13_store_head "P3",
+            }
+            c_cursors {
+                c14_stream_cursor_ahead "P1 P3 P18",
+            }
+            d_expected {
+                d01_all_modes_table "P8",
+                d02_conflict_has_no_effect "P1 P3 P8 P9",
+                d03_stale_low_and_high "P8",
+                d04_exactly_one_winner "P8",
+                d05_any_never_conflicts "P1 P4 P8",
+                d06_create_race "P8",
+                d07_counter_by_cas "P8",
+            }
+            e_dedup {
+                e01_repeat_returns_original "P9",
+                e02_concurrent_same_key "P9",
+                e03_scope_is_the_stream "P9",
+                e04_content_mismatch "P9",
+                e05_in_batch_repeat "P1 P9",
+            }
+            e_retry {
+                e06_partly_repeated_batch "P7 P8 P9",
+                e07_dedup_beats_expected_version "P8 P9",
+            }
+            e_dedup {
+                e08_survives_reopen "P9",
+                e09_trim_frees_keys "P9 P19",
+                e10_no_key_never_dedups "P9 P16",
+            }
+            e_retry {
+                e11_racing_retries_never_conflict "P8 P9",
+            }
+            f_atomic {
+                f01_bad_entry_anywhere "P7 P9 P18",
+                f02_reader_never_sees_half "P5 P7",
+                f03_large_batch "P7 P16 P18",
+                f04_violation_in_the_middle "P7 P9",
+                f06_positions_of_batch "P1 P7",
+            }
+            f_dropped {
+                f07_dropped_append_is_whole_or_absent "P7 P10 P11",
+                f08_dropped_append_retried "P9 P11",
+            }
+            g_limits {
+                g01_limits_table_exact "P18",
+                g02_long_names_whatever_they_hold "P16 P18",
+                g03_payload_edges "P16 P18",
+                g04_names_refused "P16 P18",
+                g05_bad_input_does_not_poison "P18 P20",
+                g08_weird_cursors_and_ranges "P18",
+                g09_page_bytes "P18",
+            }
+            m_trim_list {
+                m01_trim_exact_end "P19",
+                m02_trim_keeps_versions "P1 P2 P8",
+                m03_read_into_trimmed_range "P3 P19",
+                m04_trim_during_read "P3 P5 P19",
+                m05_trim_all_then_append "P2 P3 P19",
+                m06_list_byte_order "P16",
+                m07_list_under_creation "P3 P4 P16",
+            }
+            n_typed {
+                n01_codec_roundtrip_law "P16 P24",
+                n02_chain_order_and_completeness "P24",
+                n03_newer_than_known "P24",
+                n05_poison_position "P24",
+                n06_upcast_does_not_rewrite "P16",
+                n08_content_type_mismatch "P24",
+                n09_facts_of_entries "P16",
             }
         }
     };

@@ -9,7 +9,13 @@ use crate::error::{Error, Kind};
 /// A payload that cannot be read as `T`.
 #[cold]
 pub(crate) fn unreadable<T: ?Sized>(error: &serde_json::Error) -> Error {
-    let told = match error.classify() {
+    malformed(error).with("type", type_name::<T>())
+}
+
+/// A payload that cannot be read.
+#[cold]
+pub(crate) fn malformed(error: &serde_json::Error) -> Error {
+    match error.classify() {
         // These are fixed texts with a line and a column.
         Category::Syntax | Category::Eof => Error::new(Kind::Decode, error.to_string()),
         // These come from the type, and quote what it was given.
@@ -22,8 +28,7 @@ pub(crate) fn unreadable<T: ?Sized>(error: &serde_json::Error) -> Error {
             };
             Error::new(Kind::Decode, message)
         }
-    };
-    told.with("type", type_name::<T>())
+    }
 }
 
 /// A value that cannot be written.

@@ -25,8 +25,8 @@ impl<'a> Document<'a> {
         let seed = Fields { opened: &opened };
         match json::from_text(text, seed) {
             Ok(fields) => Ok(Self { fields }),
-            Err(_) if !opened.get() => Err(Trouble::NotAnObject.report::<()>()),
-            Err(e) => Err(json::unreadable::<Self>(&e)),
+            Err(_) if !opened.get() => Err(Trouble::NotAnObject.report::<Self>()),
+            Err(e) => Err(json::malformed(&e)),
         }
     }
 

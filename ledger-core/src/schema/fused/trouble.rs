@@ -28,16 +28,15 @@ impl Trouble<'_> {
     #[cold]
     pub(in crate::schema) fn report<T: ?Sized>(self) -> Error {
         let message = match self {
-            Self::NotAnObject => "the payload is not an object, so that it has no fields to map",
+            Self::NotAnObject => return Error::new(Kind::Decode, "the payload is not an object"),
             Self::ExternallyTagged => {
                 "an externally tagged enum has no fields to map: \
                  tag it inside (`#[serde(tag = \"…\")]`) or use typed steps"
             }
             Self::AlreadyThere(name) => return already_there(name),
             Self::Default(name) => {
-                return Error::new(Kind::Decode, "a default does not fit the type")
-                    .with("field", name)
-                    .with("type", type_name::<T>());
+                let error = Error::new(Kind::Decode, "a default does not fit the type");
+                return error.with("field", name).with("type", type_name::<T>());
             }
         };
         Error::new(Kind::Decode, message).with("type", type_name::<T>())

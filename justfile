@@ -1,0 +1,49 @@
+# The everyday commands. Each can be run as it stands here, without just.
+
+# Lists the commands.
+default:
+    @just --list
+
+# Every test, and what was not run.
+test:
+    scripts/test
+
+# The tests of one crate: just crate ledger-core
+crate name:
+    cargo test -p {{ name }}
+
+# Every backend against the conformance suite.
+conformance:
+    cargo test --workspace --tests thread::
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# What the compiler and clippy have to say; nothing is allowed.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# The documentation, without warnings.
+docs:
+    RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps
+
+# The flights of a day; just quickstart --year for those of a year.
+quickstart *arguments:
+    scripts/quickstart {{ arguments }}
+
+# The 336,776 flights of 2013, for quickstart --year.
+fetch-flights:
+    scripts/fetch-flights
+
+# Licences, duplicates and sources of the dependencies.
+deny:
+    cargo deny check --hide-inclusion-graph licenses bans sources
+
+# Known vulnerabilities of the dependencies; fetches the database.
+advisories:
+    cargo deny check advisories
+
+# Everything that has to pass before a change lands.
+gate:
+    .ci/run

@@ -1,0 +1,60 @@
+//! Whether the store can work.
+
+use ledger_core::backend::StoreId;
+use ledger_core::{Health, Result};
+use tokio::time::Instant;
+
+use super::{Reader, detached};
+use crate::error::{convert, corrupt};
+use crate::settings::Settings;
+use crate::{row, schema};
+
+impl Reader {
+    /// Looks at what every call depends on, and writes nothing.
+    pub(crate) async fn health(&self, store: StoreId, deadline: Instant, writes: bool) -> Health {
+        let writer = match writes {
+            true => Ok("running".to_owned()),
+            false => Err("has ended, with the runtime that opened the store".to_owned()),
+        };
+        let tables = detached(deadline, self.clone().tables(store)).await;
+        let settings = detached(deadline, self.clone().settings()).await;
+        let said = |found: Result<String>| found.map_err(|e| e.to_string());
+        Health::new()
+            .with("writer", writer)
+            .with("tables", said(tables))
+            .with("settings", said(settings))
+    }
+
+    async fn tables(self, store: StoreId) -> Result<String> {
+        let mut conn = self.connection().await?;
+        let row = self
+            .sql
+            .meta
+            .query()
+            .fetch_optional(&mut *conn)
+            .await
+            .map_err(convert)?;
+        let row = row.ok_or_else(|| corrupt("the row that says the format is missing"))?;
+        let (format, last_id): (i64, i64) = (row::get(&row, 0)?, row::get(&row, 1)?);
+        schema::check_format(format)?;
+        if row::get::<&str>(&row, 2)?.parse::<StoreId>()? != store {
+            return Err(corrupt(
+                "the tables were replaced by those of another store",
+            ));
+        }
+        let look = self.sql.page_of_all[0]
+            .query()
+            .bind(0)
+            .bind(i64::MAX)
+            .bind(1);
+        look.fetch_optional(&mut *conn).await.map_err(convert)?;
+        Ok(format!("format {format}, last id {last_id}"))
+    }
+
+    async fn settings(self) -> Result<String> {
+        let mut conn = self.connection().await?;
+        let settings = Settings::read(&mut conn).await?;
+        settings.check_journal()?;
+        Ok("WAL".to_owned())
+    }
+}

@@ -1,0 +1,33 @@
+//! Everything that reads.
+
+mod all;
+mod detached;
+mod health;
+mod lookup;
+mod page;
+mod stream;
+
+use std::sync::Arc;
+
+use ledger_core::Result;
+use sqlx::pool::PoolConnection;
+use sqlx::{Sqlite, SqlitePool};
+
+pub(crate) use detached::detached;
+pub(crate) use stream::check;
+
+use crate::error::convert;
+use crate::sql::Sql;
+
+/// What a read needs, so that it can run in a task of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    pub(crate) sql: Arc<Sql>,
+    pub(crate) pool: SqlitePool,
+}
+
+impl Reader {
+    async fn connection(&self) -> Result<PoolConnection<Sqlite>> {
+        self.pool.acquire().await.map_err(convert)
+    }
+}

@@ -1,0 +1,247 @@
+//! The statements of a store. The only text put into them is its prefix, an
+//! [`Identifier`].
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use ledger_core::Identifier;
+use sqlx::AssertSqlSafe;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+
+use crate::settings::Settings;
+
+/// Statements over a list of rows exist for these lengths, so that the
+/// connection's statement cache hits. Longer lists are cut, shorter ones
+/// padded with rows of NULL.
+pub(crate) const PADDED: [usize; 4] = [1, 4, 16, 64];
+
+/// Inserts cannot be padded; they exist for each power of two up to 64.
+const POWERS: usize = 7;
+
+/// The text of a statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement(Arc<str>);
+
+impl Statement {
+    fn new(text: String) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn query(&self) -> Query<'static, Sqlite, SqliteArguments> {
+        sqlx::query(AssertSqlSafe(self.0.clone()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The same statement for lists of [`PADDED`] lengths.
+#[derive(Clone, Debug)]
+pub(crate) struct Padded([Statement; PADDED.len()]);
+
+impl Padded {
+    /// For each list `rows` of `columns` placeholders behind a number.
+    fn new(columns: usize, text: impl Fn(&str) -> String) -> Self {
+        Self(PADDED.map(|length| {
+            let mut rows = String::new();
+            for n in 0..length {
+                let lead = if n == 0 { "(VALUES " } else { ", " };
+                let _ = write!(rows, "{lead}({n}{})", ", ?".repeat(columns));
+            }
+            Statement::new(text(&(rows + ")")))
+        }))
+    }
+
+    /// The statement for the next part of a list of `left` rows, and the
+    /// length of it with the padding.
+    pub(crate) fn fitting(&self, left: usize) -> (&Statement, usize) {
+        let nth = PADDED.iter().position(|length| *length >= left);
+        let nth = nth.unwrap_or(PADDED.len() - 1);
+        (&self.0[nth], PADDED[nth])
+    }
+}
+
+/// The same insert for 1, 2, 4, … 64 rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Insert([Statement; POWERS]);
+
+impl Insert {
+    fn new(columns: usize, text: impl Fn(&str) -> String) -> Self {
+        let row = format!("(?{})", ", ?".repeat(columns - 1));
+        Self(std::array::from_fn(|power| {
+            let rows = vec![row.as_str(); 1 << power].join(", ");
+            Statement::new(text(&rows))
+        }))
+    }
+
+    /// The statement for the first rows of `left` that are still to insert,
+    /// and how many it takes.
+    pub(crate) fn fitting(&self, left: usize) -> (&Statement, usize) {
+        let power = (left.max(1).ilog2() as usize).min(POWERS - 1);
+        (&self.0[power], 1 << power)
+    }
+}
+
+/// All statements but those that create the tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Sql {
+    /// Writer: heads of streams by name.
+    pub(crate) heads: Padded,
+    /// Writer: the same with the settings of the connection.
+    pub(crate) heads_and_settings: Padded,
+    /// Writer: stored entries by stream and dedup key.
+    pub(crate) originals: Padded,
+    /// Writer: which stored entries have this content.
+    pub(crate) same_content: Padded,
+    pub(crate) insert_entries: Insert,
+    pub(crate) upsert_streams: Insert,
+    pub(crate) set_last_id: Statement,
+    /// Writer: removes the oldest entries of a stream.
+    pub(crate) trim: Statement,
+    /// Pages of a stream, ascending and descending.
+    pub(crate) page: [Statement; 2],
+    /// Pages of a stream by order key, ascending and descending.
+    pub(crate) page_by_order_key: [Statement; 2],
+    /// The id of the first entry of a stream at a version or above it; the
+    /// last id if there is none.
+    pub(crate) id_of_version: Statement,
+    /// Pages of the store, ascending and descending.
+    pub(crate) page_of_all: [Statement; 2],
+    pub(crate) meta: Statement,
+    pub(crate) stat: Statement,
+    pub(crate) list: Statement,
+}
+
+impl Sql {
+    pub(crate) fn new(prefix: &Identifier) -> Self {
+        let meta = format!("\"{prefix}_meta\"");
+        let streams = format!("\"{prefix}_streams\"");
+        let entries = format!("\"{prefix}_entries\"");
+        let stream = format!("(SELECT stream_id FROM {streams} WHERE name = ?1)");
+        let heads = |settings: &str| {
+            Padded::new(1, |rows| {
+                format!(
+                    "SELECT {settings}, (SELECT format FROM {meta}), (SELECT last_id FROM {meta}), \
+                     (SELECT max(stream_id) FROM {streams}), \
+                     k.column1, s.stream_id, s.version, s.last_at \
+                     FROM {rows} k LEFT JOIN {streams} s ON s.name = k.column2"
+                )
+            })
+        };
+        // Named, since the planner goes by guesses, or by the statistics of
+        // whatever else is in the database.
+        let [by_stream, by_order_key, by_dedup_key] =
+            ["stream", "order", "dedup"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
+        let both =
+            |text: &dyn Fn(&str) -> String| ["ASC", "DESC"].map(|way| Statement::new(text(way)));
+        let columns = "e.id, e.version, e.schema_version, e.content_type, e.recorded_at, \
+                       e.order_key, e.dedup_key, e.metadata, e.payload";
+        Self {
+            heads: heads("NULL, NULL"),
+            heads_and_settings: heads(Settings::COLUMNS),
+            originals: Padded::new(2, |rows| {
+                format!(
+                    "SELECT k.column1, e.id, e.version FROM {rows} k CROSS JOIN {entries} e \
+                     {by_dedup_key} ON e.stream_id = k.column2 AND e.dedup_key = k.column3"
+                )
+            }),
+            same_content: Padded::new(4, |rows| {
+                format!(
+                    "SELECT k.column1 FROM {rows} k CROSS JOIN {entries} e ON e.id = k.column2 \
+                     WHERE e.payload = k.column3 AND e.content_type = k.column4 \
+                     AND e.schema_version = k.column5"
+                )
+            }),
+            insert_entries: Insert::new(10, |rows| {
+                format!(
+                    "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
+                     recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
+                )
+            }),
+            upsert_streams: Insert::new(5, |rows| {
+                format!(
+                    "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
+                     ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
+                     last_id = excluded.last_id, last_at = excluded.last_at"
+                )
+            }),
+            set_last_id: Statement::new(format!("UPDATE {meta} SET last_id = ?1")),
+            trim: Statement::new(format!(
+                "DELETE FROM {entries} WHERE id IN (SELECT id FROM {entries} \
+                 WHERE stream_id = {stream} AND id <= ?2 ORDER BY id LIMIT ?3)"
+            )),
+            page: both(&|way| {
+                format!(
+                    "SELECT {columns} FROM {entries} e {by_stream} WHERE e.stream_id = {stream} \
+                     AND e.id > ?2 AND e.id <= ?3 AND e.version >= ?4 AND e.version <= ?5 \
+                     ORDER BY e.id {way} LIMIT ?6"
+                )
+            }),
+            page_by_order_key: both(&|way| {
+                format!(
+                    "SELECT {columns} FROM {entries} e {by_order_key} WHERE e.stream_id = {stream} \
+                     AND e.order_key = ?7 AND e.id > ?2 AND e.id <= ?3 \
+                     AND e.version >= ?4 AND e.version <= ?5 ORDER BY e.id {way} LIMIT ?6"
+                )
+            }),
+            // Ids and versions grow together, so the place of a version is
+            // found by halving: from the first id on, jump over 2^62, 2^61, …
+            // ids as long as what is there is older. Each jump is one look
+            // into the index. (An index on versions would have to be written
+            // for each entry.)
+            id_of_version: Statement::new(format!(
+                "WITH RECURSIVE s (id, first_id, last_id) AS MATERIALIZED (\
+                 SELECT stream_id, (SELECT min(e.id) FROM {entries} e \
+                 WHERE e.stream_id = {streams}.stream_id), last_id \
+                 FROM {streams} WHERE name = ?1), \
+                 search (id, jump) AS (\
+                 SELECT coalesce(first_id, last_id), 1 << 62 FROM s UNION ALL \
+                 SELECT id + iif(id + jump - 1 <= (SELECT last_id FROM s) \
+                 AND (SELECT e.version FROM {entries} e WHERE e.stream_id = (SELECT id FROM s) \
+                 AND e.id >= search.id + jump - 1 ORDER BY e.id LIMIT 1) < ?2, jump, 0), jump / 2 \
+                 FROM search WHERE jump > 0) \
+                 SELECT coalesce((SELECT e.id FROM {entries} e WHERE e.stream_id = s.id \
+                 AND e.id >= search.id ORDER BY e.id LIMIT 1), s.last_id) \
+                 FROM search CROSS JOIN s WHERE jump = 0"
+            )),
+            page_of_all: both(&|way| {
+                format!(
+                    "SELECT {columns}, e.stream_id, s.name FROM {entries} e \
+                     LEFT JOIN {streams} s ON s.stream_id = e.stream_id \
+                     WHERE e.id > ?1 AND e.id <= ?2 ORDER BY e.id {way} LIMIT ?3"
+                )
+            }),
+            meta: Statement::new(format!("SELECT format, last_id, store_id FROM {meta}")),
+            stat: Statement::new(format!(
+                "SELECT s.version, \
+                 (SELECT min(id) FROM {entries} WHERE stream_id = s.stream_id), \
+                 (SELECT max(id) FROM {entries} WHERE stream_id = s.stream_id), \
+                 (SELECT version FROM {entries} WHERE stream_id = s.stream_id ORDER BY id LIMIT 1) \
+                 FROM {streams} s WHERE s.name = ?1"
+            )),
+            list: Statement::new(format!(
+                "SELECT name FROM {streams} WHERE name > ?1 ORDER BY name LIMIT ?2"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_cut_into_known_lengths() {
+        let sql = Sql::new(&Identifier::DEFAULT_PREFIX);
+        let padded = |left| sql.originals.fitting(left).1;
+        assert_eq!(
+            [1, 2, 5, 17, 64, 65, 900].map(padded),
+            [1, 4, 16, 64, 64, 64, 64]
+        );
+        let power = |left| sql.insert_entries.fitting(left).1;
+        assert_eq!([1, 2, 3, 63, 64, 900].map(power), [1, 2, 2, 32, 64, 64]);
+    }
+}

@@ -1,0 +1,130 @@
+//! The heads of the streams of a group, read under the write lock: another
+//! process may have written since the last group.
+
+use std::collections::HashMap;
+
+use ledger_core::{Result, StreamName, Timestamp};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::Writer;
+use super::append::Append;
+use crate::error::{convert, corrupt};
+use crate::row::get;
+use crate::schema;
+use crate::settings::Settings;
+
+/// Where a stream stands; moves on with each request of the group.
+#[derive(Debug)]
+pub(super) struct Head<'g> {
+    pub(super) name: &'g StreamName,
+    /// None for a stream that does not exist yet.
+    pub(super) stream_id: Option<i64>,
+    pub(super) version: u64,
+    pub(super) last_id: i64,
+    pub(super) last_at: Option<Timestamp>,
+    /// Whether it has to be written.
+    pub(super) changed: bool,
+}
+
+/// The heads of a group, and the numbers of the store.
+#[derive(Debug)]
+pub(super) struct Heads<'g> {
+    heads: Vec<Head<'g>>,
+    by_name: HashMap<&'g str, usize>,
+    /// The highest id ever assigned.
+    pub(super) last_id: i64,
+    last_stream_id: i64,
+}
+
+impl<'g> Heads<'g> {
+    pub(super) async fn load(
+        conn: &mut SqliteConnection,
+        writer: &Writer,
+        group: &[&'g Append],
+    ) -> Result<Self> {
+        let mut this = Self {
+            heads: Vec::new(),
+            by_name: HashMap::new(),
+            last_id: 0,
+            last_stream_id: 0,
+        };
+        for append in group {
+            let nth = this.heads.len();
+            if *this.by_name.entry(append.stream.as_str()).or_insert(nth) == nth {
+                this.heads.push(Head {
+                    name: &append.stream,
+                    stream_id: None,
+                    version: 0,
+                    last_id: 0,
+                    last_at: None,
+                    changed: false,
+                });
+            }
+        }
+        let statements = match writer.source.is_shared() {
+            true => &writer.sql.heads_and_settings,
+            false => &writer.sql.heads,
+        };
+        let mut start = 0;
+        while start < this.heads.len() {
+            let (statement, length) = statements.fitting(this.heads.len() - start);
+            let mut query = statement.query();
+            for nth in start..start + length {
+                query = query.bind(this.heads.get(nth).map(|h| h.name.as_str().to_owned()));
+            }
+            let rows = query.fetch_all(&mut *conn).await.map_err(convert)?;
+            for row in &rows {
+                if writer.source.is_shared() {
+                    Settings::of_row(row, 0)?.check(writer.durability)?;
+                }
+                this.take(row, start)?;
+            }
+            start += length;
+        }
+        Ok(this)
+    }
+
+    fn take(&mut self, row: &SqliteRow, start: usize) -> Result<()> {
+        let missing = || corrupt("the row that says the format is missing").with("table", "meta");
+        schema::check_format(get::<Option<i64>>(row, 2)?.ok_or_else(missing)?)?;
+        self.last_id = get::<Option<i64>>(row, 3)?.ok_or_else(missing)?;
+        self.last_stream_id = get::<Option<i64>>(row, 4)?.unwrap_or(0);
+        let nth = start + usize::try_from(get::<i64>(row, 5)?).unwrap_or(usize::MAX);
+        let stream_id: Option<i64> = get(row, 6)?;
+        if let (Some(head), Some(stream_id)) = (self.heads.get_mut(nth), stream_id) {
+            let damaged = |e: ledger_core::Error| e.with("stream", head.name);
+            head.stream_id = Some(stream_id);
+            head.version = crate::row::version(row, 7).map_err(damaged)?;
+            let at = Timestamp::from_micros(get(row, 8)?);
+            head.last_at = Some(at.ok_or_else(|| damaged(corrupt("not a timestamp")))?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn index_of(&self, stream: &StreamName) -> usize {
+        self.by_name
+            .get(stream.as_str())
+            .copied()
+            .unwrap_or_default()
+    }
+
+    pub(super) fn get(&self, nth: usize) -> &Head<'g> {
+        &self.heads[nth]
+    }
+
+    /// The head of a stream that is about to change, and its id.
+    pub(super) fn change(&mut self, nth: usize) -> (&mut Head<'g>, i64) {
+        let head = &mut self.heads[nth];
+        head.changed = true;
+        let id = *head.stream_id.get_or_insert_with(|| {
+            self.last_stream_id += 1;
+            self.last_stream_id
+        });
+        (head, id)
+    }
+
+    pub(super) fn changed(&self) -> impl Iterator<Item = &Head<'g>> {
+        self.heads.iter().filter(|head| head.changed)
+    }
+}

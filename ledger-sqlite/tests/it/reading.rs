@@ -1,0 +1,146 @@
+//! Pages, by comparison with the store in memory.
+
+use ledger_core::{
+    AllQuery, Limits, ListStreams, MemoryStore, PageEnd, Query, Read, ReadAll, Store,
+};
+
+use crate::helpers::{Place, S, batch, entry, name, read, versions};
+
+/// Every combination of bounds on a trimmed stream between others. Catches
+/// ranges of versions whose search is off by one, bounds that exclude what
+/// they should include, and a direction that changes what is found.
+#[tokio::test]
+async fn every_combination_of_bounds_reads_what_the_reference_reads() {
+    let place = Place::new();
+    let (store, reference) = (place.open().await, MemoryStore::new());
+    let other = name("other");
+    for n in 0..12u8 {
+        let key = if n % 3 == 0 { "a" } else { "b" };
+        for stream in [&S, &other, &other] {
+            let entries = || batch([entry([n]).with_order_key(key)]);
+            let stored = store.append(stream, entries()).await.unwrap();
+            assert_eq!(stored, reference.append(stream, entries()).await.unwrap());
+        }
+    }
+    for through in [0, 7] {
+        let trimmed = store.trim(&S, &through).await.unwrap();
+        assert_eq!(trimmed, reference.trim(&S, &through).await.unwrap());
+        let ends = [
+            None,
+            Some(0),
+            Some(1),
+            Some(7),
+            Some(10),
+            Some(22),
+            Some(34),
+            Some(36),
+        ];
+        for (after, before) in ends.iter().flat_map(|a| ends.map(|b| (*a, b))) {
+            for (first, last) in [
+                (0, u64::MAX),
+                (1, 3),
+                (3, 3),
+                (4, 9),
+                (0, 0),
+                (12, 40),
+                (13, 40),
+                (5, u64::MAX),
+            ] {
+                for (desc, key, limit) in [
+                    (false, None, 100),
+                    (true, None, 100),
+                    (false, Some("a"), 100),
+                    (true, Some("b"), 2),
+                    (false, None, 3),
+                ] {
+                    let mut query = Query::new().versions(first..=last).limit(limit);
+                    query = after.map_or(query.clone(), |id| query.after(id));
+                    query = before.map_or(query.clone(), |id| query.before(id));
+                    query = key.map_or(query.clone(), |key| query.order_key(key));
+                    if desc {
+                        query = query.desc();
+                    }
+                    let asked = Read::new(query, &Limits::TABLE).unwrap();
+                    let found = store.read(&S, &asked).await;
+                    let expected = reference.read(&S, &asked).await;
+                    let text = format!("{asked:?}");
+                    match (found, expected) {
+                        (Ok(found), Ok(expected)) => {
+                            assert_eq!(versions(&found), versions(&expected), "{text}");
+                            assert_eq!(found.end, expected.end, "{text}");
+                        }
+                        (Err(found), Err(expected)) => assert_eq!(found.kind(), expected.kind()),
+                        (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
+                    }
+                }
+            }
+        }
+    }
+    let listed = ListStreams::new(None, 10, &Limits::TABLE).unwrap();
+    assert_eq!(
+        store.list(&listed).await.unwrap(),
+        reference.list(&listed).await.unwrap()
+    );
+    assert_eq!(
+        store.stat(&S).await.unwrap(),
+        reference.stat(&S).await.unwrap()
+    );
+}
+
+/// Catches a store-wide read whose pages overlap or skip, and a backwards one
+/// that starts anywhere but the end.
+#[tokio::test]
+async fn the_whole_store_is_read_page_by_page_in_both_directions() {
+    let place = Place::new();
+    let store = place.open().await;
+    for n in 0..10 {
+        store
+            .append(&name(&format!("s{}", n % 3)), batch([entry("x")]))
+            .await
+            .unwrap();
+    }
+    for (descending, expected) in [
+        (false, (1..=10).collect::<Vec<i64>>()),
+        (true, (1..=10).rev().collect()),
+    ] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let mut query = AllQuery::new().limit(3);
+            if let Some(after) = after {
+                query = query.after(after);
+            }
+            if descending {
+                query = query.desc();
+            }
+            let page = store
+                .read_all(&ReadAll::new(query, &Limits::TABLE).unwrap())
+                .await
+                .unwrap();
+            found.extend(page.records.iter().map(|r| r.record.id));
+            after = Some(page.next);
+            if page.end == PageEnd::CaughtUp {
+                break;
+            }
+        }
+        assert_eq!(found, expected);
+    }
+    let head = store.store_head().await.unwrap();
+    let query = ReadAll::new(AllQuery::new().after(head), &Limits::TABLE).unwrap();
+    assert!(store.read_all(&query).await.unwrap().records.is_empty());
+}
+
+/// Catches a page that is bounded by its number of entries alone: with the
+/// largest payloads it would be 80 GB.
+#[tokio::test]
+async fn a_page_ends_at_its_bytes_but_is_never_empty() {
+    let place = Place::new();
+    let store = place.open().await;
+    for _ in 0..5 {
+        store
+            .append(&S, batch([entry(vec![7; 8 * 1024 * 1024])]))
+            .await
+            .unwrap();
+    }
+    let page = read(&store, &S, Query::new()).await.unwrap();
+    assert_eq!((page.records.len(), page.end), (3, PageEnd::More));
+}

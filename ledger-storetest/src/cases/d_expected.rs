@@ -1,0 +1,391 @@
+//! D: expected versions.
+
+use std::fmt::Debug;
+
+use ledger_core::{
+    EntryId, Error, Expected, Kind, ListStreams, Page, PageEnd, Receipts, Result as CoreResult,
+    StreamName,
+};
+
+use crate::case::{Failure, Ran, Verdict};
+use crate::check;
+use crate::lab::{Handle, Lab};
+use crate::race::race;
+use crate::sample::{batch, entries, entry, everything, name, whole};
+use crate::tail::{StoreTail, Tail};
+
+/// The call conflicts: it expected this, and the stream was at that version.
+#[track_caller]
+fn conflicts<T: Debug>(
+    step: impl Into<String>,
+    call: CoreResult<T>,
+    expected: Expected,
+    actual: u64,
+) -> Result<Error, Failure> {
+    let told = format!("Conflict {{ expected: {expected:?}, actual: {actual} }}");
+    check::refused("P8", step, call, &told, |kind| match kind {
+        Kind::Conflict {
+            expected: told,
+            actual: at,
+        } => *at == actual && same_meaning(*told, expected),
+        _ => false,
+    })
+}
+
+/// `Exactly(0)` and `NoStream` are two words for the same.
+fn same_meaning(one: Expected, other: Expected) -> bool {
+    let word = |expected| match expected {
+        Expected::NoStream => Expected::Exactly(0),
+        other => other,
+    };
+    word(one) == word(other)
+}
+
+async fn try_append<I: EntryId>(
+    store: &Handle<I>,
+    stream: &StreamName,
+    tag: &str,
+    count: u64,
+    expected: Expected,
+) -> CoreResult<Receipts<I>> {
+    let sent = batch(entries(tag, count)).with_expected(expected);
+    store.append(stream, sent).await
+}
+
+/// Every mode against a stream that is absent, at a version, and trimmed empty:
+/// accepted or refused, and the right entries there afterwards. Catches
+/// `StreamExists` that is `Any`, and a version that a trim forgets.
+pub(super) async fn d01_all_modes_table<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let store = lab.open().await?;
+    let modes = [
+        Expected::Any,
+        Expected::NoStream,
+        Expected::StreamExists,
+        Expected::Exactly(0),
+        Expected::Exactly(1),
+        Expected::Exactly(2),
+        Expected::Exactly(3),
+        Expected::Exactly(4),
+        Expected::Exactly(1 << 31),
+        Expected::Exactly(1 << 32 | 3),
+        Expected::Exactly(i64::MAX as u64),
+        Expected::Exactly(1 << 63 | 3),
+        Expected::Exactly(u64::MAX),
+    ];
+    let states: &[(&str, u64, bool)] = &[
+        ("absent", 0, false),
+        ("at 1", 1, false),
+        ("at 3", 3, false),
+        ("at 1 and trimmed", 1, true),
+        ("at 3 and trimmed", 3, true),
+    ];
+    for (state, version, trimmed) in states.iter().copied() {
+        if trimmed && !lab.capabilities().trim {
+            continue;
+        }
+        for (n, expected) in modes.into_iter().enumerate() {
+            let step = format!("expecting {expected} of a stream {state}");
+            lab.step(step.clone());
+            let stream = name(&format!("d01 {state} {n}"));
+            let receipts = store
+                .append(&stream, batch(entries("first", version)))
+                .await?;
+            if let (true, Some(last)) = (trimmed, receipts.last_id()) {
+                store.trim(&stream, last).await?;
+            }
+            let before = whole(&*store, &stream).await?;
+            let call = try_append(&store, &stream, "second", 2, expected).await;
+            let after = whole(&*store, &stream).await?;
+            if expected.holds_at(version) {
+                let versions: Vec<u64> = call?.iter().map(|r| r.version).collect();
+                check::equal("P8", step.clone(), versions, vec![version + 1, version + 2])?;
+                check::equal("P8", step, after.len(), before.len() + 2)?;
+            } else {
+                conflicts(step.clone(), call, expected, version)?;
+                check::same_list("P8", step, &after, &before)?;
+            }
+        }
+    }
+    Ok(Ran::Whole)
+}
+
+/// An append that conflicts changes nothing: not the log, not the versions,
+/// not the dedup keys, not the list of streams, and nothing that readers see.
+/// Catches a hole in the versions and a key that is kept.
+pub(super) async fn d02_conflict_has_no_effect<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let (store, other) = (lab.open().await?, lab.open().await?);
+    let caps = lab.capabilities();
+    let whole_store = caps.store_order != ledger_core::StoreOrder::None;
+    let (stream, absent) = (name("d02"), name("d02-absent"));
+    store.append(&stream, batch(entries("d02", 3))).await?;
+    let mut tail = Tail::new(&other, &stream, 10);
+    tail.catch_up().await?;
+    let mut store_tail = StoreTail::new(&other, 10);
+    let stat = store.stat(&stream).await?;
+
+    let keyed = |n: u64| entry("refused", n).with_dedup_key(format!("key {n}"));
+    for n in 0..20_u64 {
+        let expected = [
+            Expected::NoStream,
+            Expected::Exactly(2),
+            Expected::Exactly(4),
+        ][n as usize % 3];
+        let sent = vec![keyed(2 * n), entry("refused", n), keyed(2 * n + 1)];
+        let call = store
+            .append(&stream, batch(sent.clone()).with_expected(expected))
+            .await;
+        conflicts(format!("expecting {expected}"), call, expected, 3)?;
+        for expected in [Expected::StreamExists, Expected::Exactly(1)] {
+            let call = store
+                .append(&absent, batch(sent.clone()).with_expected(expected))
+                .await;
+            conflicts(format!("expecting {expected}"), call, expected, 0)?;
+        }
+    }
+    for reader in [&store, &other] {
+        check::equal(
+            "P8",
+            "the stream",
+            reader.stat(&stream).await?,
+            stat.clone(),
+        )?;
+        check::equal(
+            "P8",
+            "a stream that never was",
+            reader.stat(&absent).await?,
+            None,
+        )?;
+        check::same_list(
+            "P8",
+            "the log",
+            &whole(&**reader, &stream).await?,
+            &tail.got,
+        )?;
+        check::equal(
+            "P8",
+            "its entries",
+            whole(&**reader, &absent).await?,
+            Vec::new(),
+        )?;
+        if caps.list {
+            let list = ListStreams::new(None, 10, reader.limits())?;
+            let expected = Page::new(vec![stream.clone()], PageEnd::CaughtUp);
+            check::equal(
+                "P8",
+                "the list of streams",
+                reader.list(&list).await?,
+                expected,
+            )?;
+        }
+    }
+    let sent: Vec<_> = (0..40).map(keyed).collect();
+    let receipts = store.append(&stream, batch(sent).with_expected(3)).await?;
+    check::equal("P9", "keys of refused appends", receipts.duplicates(), 0)?;
+    let versions: Vec<u64> = receipts.iter().map(|r| r.version).collect();
+    check::equal("P1", "the next versions", versions, (4..44).collect())?;
+    tail.catch_up().await?;
+    check::same_list("P3", "a reader", &tail.got, &whole(&*store, &stream).await?)?;
+    if whole_store {
+        store_tail.catch_up().await?;
+        let all = everything(&*store, 100, false).await?;
+        check::same_list("P3", "a reader of the store", &store_tail.got, &all)?;
+        check::equal("P8", "entries of the store", all.len(), 43)?;
+    }
+    Ok(Ran::Whole)
+}
+
+/// A version below and one above the actual conflict alike, for one entry and
+/// for many; the actual one is told, and expecting it works. Catches a store
+/// that accepts a version from the future.
+pub(super) async fn d03_stale_low_and_high<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let handles = [lab.open().await?, lab.open().await?];
+    let stream = name("d03");
+    for version in 0..12_u64 {
+        let store = &handles[version as usize % 2];
+        let wrong = (0..version + 3).filter(|v| *v != version);
+        for expected in wrong.map(Expected::Exactly) {
+            for count in [1, 4] {
+                let call = try_append(store, &stream, "refused", count, expected).await;
+                let step = format!("expecting {expected} of {version}");
+                conflicts(step, call, expected, version)?;
+            }
+        }
+        if version > 0 {
+            let call = try_append(store, &stream, "refused", 1, Expected::NoStream).await;
+            conflicts("expecting no stream", call, Expected::NoStream, version)?;
+        }
+        let sent = entry("d03", version);
+        let receipts = store
+            .append(&stream, batch([sent]).with_expected(version))
+            .await?;
+        check::equal(
+            "P8",
+            "the next version",
+            receipts.last_version(),
+            Some(version + 1),
+        )?;
+    }
+    let sent: Vec<_> = (0..12).map(|n| entry("d03", n)).collect();
+    let stored: Vec<_> = whole(&*handles[0], &stream)
+        .await?
+        .into_iter()
+        .map(|r| r.entry)
+        .collect();
+    check::same_list("P8", "the log", &stored, &sent)?;
+    Ok(Ran::Whole)
+}
+
+/// Appends that raced: one was stored, and it is the one whose append said so.
+async fn one_winner<I: EntryId>(
+    store: &Handle<I>,
+    stream: &StreamName,
+    round: u64,
+    expected: Expected,
+    outcomes: Vec<CoreResult<Receipts<I>>>,
+) -> Result<(), Failure> {
+    let mut won = Vec::new();
+    for (task, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Ok(receipts) => won.push((task, receipts)),
+            refused => drop(conflicts(
+                "an append that lost",
+                refused,
+                expected,
+                2 * round + 2,
+            )?),
+        }
+    }
+    check::that("P8", "appends that won", won.len() == 1, "one", &won)?;
+    for (task, receipts) in won {
+        let versions: Vec<u64> = receipts.iter().map(|r| r.version).collect();
+        check::equal(
+            "P8",
+            "its versions",
+            versions,
+            vec![2 * round + 1, 2 * round + 2],
+        )?;
+        let log = whole(&**store, stream).await?;
+        let stored: Vec<_> = log[2 * round as usize..]
+            .iter()
+            .map(|r| r.entry.clone())
+            .collect();
+        check::same_list("P8", "the log", &stored, &entries(&racer(round, task), 2))?;
+    }
+    Ok(())
+}
+
+fn racer(round: u64, task: usize) -> String {
+    format!("round {round}, task {task}")
+}
+
+const RACERS: usize = 32;
+
+/// One race of appends that all expect the same, through both handles.
+async fn race_for<I: EntryId>(
+    handles: &[Handle<I>; 2],
+    stream: &StreamName,
+    round: u64,
+    expected: Expected,
+) -> Vec<CoreResult<Receipts<I>>> {
+    race((0..RACERS).map(|task| {
+        let (store, stream) = (handles[task % 2].clone(), stream.clone());
+        async move { try_append(&store, &stream, &racer(round, task), 2, expected).await }
+    }))
+    .await
+}
+
+/// Of 32 appends that expect the same version at the same time one wins, and
+/// the others are told the version that it made. Catches a check outside the
+/// lock.
+pub(super) async fn d04_exactly_one_winner<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let handles = [lab.open().await?, lab.open().await?];
+    let stream = name("d04");
+    for round in 0..6 * u64::from(lab.load) {
+        let expected = Expected::Exactly(2 * round);
+        let outcomes = race_for(&handles, &stream, round, expected).await;
+        one_winner(&handles[1], &stream, round, expected, outcomes).await?;
+    }
+    Ok(Ran::Whole)
+}
+
+/// 32 appends at the same time that expect nothing all succeed and are all
+/// there. Catches an append that says Ok and is lost.
+pub(super) async fn d05_any_never_conflicts<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let handles = [lab.open().await?, lab.open().await?];
+    let stream = name("d05");
+    let mut told = Vec::new();
+    for round in 0..6 * u64::from(lab.load) {
+        let outcomes = race_for(&handles, &stream, round, Expected::Any).await;
+        for (task, outcome) in outcomes.into_iter().enumerate() {
+            let sent = entries(&racer(round, task), 2);
+            for (receipt, sent) in outcome?.into_iter().zip(sent) {
+                told.push((receipt.version, receipt.id, sent));
+            }
+        }
+    }
+    told.sort_by_key(|(version, ..)| *version);
+    for reader in &handles {
+        let log = whole(&**reader, &stream).await?;
+        let stored: Vec<_> = log
+            .into_iter()
+            .map(|r| (r.version, r.id, r.entry))
+            .collect();
+        check::same_list("P1", "what the receipts named", &stored, &told)?;
+    }
+    let last = told.last().map(|(version, ..)| *version);
+    check::equal("P1", "the last version", last, Some(told.len() as u64))?;
+    Ok(Ran::Whole)
+}
+
+/// Of 32 appends that expect a new stream one wins. Catches two first entries,
+/// and a race for the stream's own row that becomes an error.
+pub(super) async fn d06_create_race<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let handles = [lab.open().await?, lab.open().await?];
+    for round in 0..6 * u64::from(lab.load) {
+        let expected = [Expected::NoStream, Expected::Exactly(0)][round as usize % 2];
+        let stream = name(&format!("d06-{round}"));
+        let outcomes = race_for(&handles, &stream, 0, expected).await;
+        one_winner(&handles[0], &stream, 0, expected, outcomes).await?;
+    }
+    Ok(Ran::Whole)
+}
+
+/// A counter that four clients raise by reading it and appending the next value
+/// loses no step. Catches a lost update, and an `actual` that was never true.
+pub(super) async fn d07_counter_by_cas<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    const CLIENTS: u64 = 4;
+    let handles = [lab.open().await?, lab.open().await?];
+    let stream = name("d07");
+    let steps = 25 * u64::from(lab.load);
+    let clients = (0..CLIENTS).map(|client| {
+        let (store, stream) = (handles[client as usize % 2].clone(), stream.clone());
+        async move {
+            let (mut done, mut conflicts) = (0, 0);
+            while done < steps {
+                let stat = store.stat(&stream).await?;
+                let seen = stat.map_or(0, |stat| stat.last_version);
+                let next = batch([entry("d07", seen + 1)]).with_expected(seen);
+                match store.append(&stream, next).await {
+                    Ok(receipts) => {
+                        let version = receipts.last_version();
+                        check::equal("P8", "the next value", version, Some(seen + 1))?;
+                        done += 1;
+                    }
+                    Err(e) => match e.kind() {
+                        Kind::Conflict { actual, .. } if *actual > seen => conflicts += 1,
+                        _ => return Err(Failure::from(e)),
+                    },
+                }
+                tokio::task::yield_now().await;
+            }
+            Ok(conflicts)
+        }
+    });
+    let conflicts: Result<Vec<u64>, Failure> = race(clients).await.into_iter().collect();
+    lab.step(format!("conflicts met: {:?}", conflicts?));
+    let log = whole(&*handles[0], &stream).await?;
+    let values: Vec<_> = log.into_iter().map(|r| r.entry).collect();
+    let expected: Vec<_> = (1..=CLIENTS * steps).map(|n| entry("d07", n)).collect();
+    check::same_list("P8", "the counter", &values, &expected)?;
+    Ok(Ran::Whole)
+}

@@ -1,0 +1,95 @@
+# shellcheck shell=bash
+# What the scripts share. To be sourced by bash with `set -euo pipefail`; goes to
+# the root of the repository.
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+die() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+# as_root COMMAND...: as it is if we are root, else by a sudo that asks nothing.
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# install_packages PACKAGE...: Debian packages. Fails where that is not possible.
+install_packages() {
+    command -v apt-get >/dev/null || return 1
+    printf 'installing %s\n' "$*" >&2
+    {
+        as_root apt-get update -qq &&
+            as_root env DEBIAN_FRONTEND=noninteractive \
+                apt-get install -qq -y --no-install-recommends "$@"
+    } </dev/null >/dev/null
+}
+
+# need TOOL PACKAGE...: the tool, installed if it is missing, or the end.
+need() {
+    local tool=$1
+    shift
+    command -v "$tool" >/dev/null || install_packages "$@" || true
+    command -v "$tool" >/dev/null ||
+        die "$tool is missing and could not be installed. On Debian, as root: apt-get install $*"
+}
+
+# What a build needs: Rust, and a C compiler for the SQLite that is built in.
+need_rust() {
+    command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
+    command -v cargo >/dev/null ||
+        die "cargo is missing: install Rust (rust-version in Cargo.toml, or newer) with rustup"
+    need cc gcc libc6-dev
+}
+
+# A gate or a test run is made of stages and ends with `finish`. One started by
+# another adds what it leaves out to that one's list.
+failed=()
+not_run_list=${LEDGER_NOT_RUN_LIST-}
+
+# stage NAME COMMAND...: runs it, and tells its name and its seconds. A failure
+# is remembered and does not end the script: one run tells all that is wrong.
+stage() {
+    local name=$1 began=$SECONDS outcome=ok
+    shift
+    printf '\n==> %s\n' "$name"
+    if ! "$@"; then
+        outcome=FAILED
+        failed+=("$name")
+    fi
+    printf '<== %s: %s, %d s\n' "$name" "$outcome" $((SECONDS - began))
+}
+
+# not_run WHAT WHY: remembers it for the list at the end.
+not_run() {
+    printf '  %s: %s\n' "$1" "$2" >>"$LEDGER_NOT_RUN_LIST"
+}
+
+begin() {
+    if [[ -z $not_run_list ]]; then
+        LEDGER_NOT_RUN_LIST=$(mktemp)
+        export LEDGER_NOT_RUN_LIST
+        trap 'rm -f "$LEDGER_NOT_RUN_LIST"' EXIT
+    fi
+}
+
+# Tells what was not run and what failed; the status says whether all passed.
+finish() {
+    if [[ -z $not_run_list ]]; then
+        printf '\nnot run:\n'
+        if [[ -s $LEDGER_NOT_RUN_LIST ]]; then
+            cat "$LEDGER_NOT_RUN_LIST"
+        else
+            printf '  nothing was left out\n'
+        fi
+    fi
+    if ((${#failed[@]})); then
+        printf '\nFAILED: %s\n' "$(printf '%s, ' "${failed[@]}" | sed 's/, $//')"
+        exit 1
+    fi
+    printf '\npassed, %d s\n' "$SECONDS"
+}
