@@ -59,10 +59,15 @@ pub(crate) async fn append(
     call: &Call,
     within: Within,
 ) -> Result<Receipts<i64>> {
-    let mut step = Step::Lean;
+    let mut step = match request.contradicts {
+        true => Step::Look,
+        false => Step::Lean,
+    };
     if within == Within::Transaction && request.keyed {
         lock(connection, sql, request, call).await?;
-        step = Step::One;
+        if step == Step::Lean {
+            step = Step::One;
+        }
     }
     let (mut attempt, mut born) = (0, within == Within::Transaction);
     loop {

@@ -1,5 +1,7 @@
 //! One append: what is sent, and what the answers mean.
 
+use std::collections::HashMap;
+
 use ledger_core::backend::{Original, plan};
 use ledger_core::{Batch, Error, Expected, Kind, RawEntry, Receipts, Result, StreamName};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -18,9 +20,14 @@ pub(crate) struct Request {
     expected: Expected,
     /// The indexes of the entries that are sent.
     sent: Vec<usize>,
+    /// For the entries that are not: which sent one they repeat.
+    repeats: HashMap<usize, usize>,
     metadata: Vec<Option<String>>,
     /// Whether any entry carries a dedup key.
     pub(super) keyed: bool,
+    /// Whether the batch repeats a key of its own with other content, which is
+    /// not allowed: only a look is needed, to tell which entry is wrong.
+    pub(super) contradicts: bool,
 }
 
 /// What a look at the stream found.
@@ -33,13 +40,19 @@ pub(super) struct Seen {
 }
 
 impl Request {
-    /// # Errors
-    ///
-    /// `DedupMismatch` inside the batch.
     pub(crate) fn new(stream: StreamName, batch: Batch) -> Result<Self> {
         let expected = batch.expected();
+        let verify = batch.verifies_duplicates();
         let batch = batch.with_expected(Expected::Any);
-        let sent = plan::<i64>(&batch, 0, |_, _| Ok(None))?.fresh;
+        let inside = plan::<i64>(&batch, 0, |_, _| Ok(None));
+        let contradicts = inside.is_err();
+        let batch = batch.with_verified_duplicates(false);
+        let sent = match inside {
+            Ok(plan) => plan.fresh,
+            Err(_) => plan::<i64>(&batch, 0, |_, _| Ok(None))?.fresh,
+        };
+        let batch = batch.with_verified_duplicates(verify);
+        let repeats = repeats(batch.entries(), &sent);
         let json = |e: serde_json::Error| Error::new(Kind::Internal, "metadata").caused_by(e);
         let metadata = sent.iter().map(|&index| {
             let metadata = &batch.entries()[index].metadata;
@@ -55,6 +68,8 @@ impl Request {
             batch,
             expected,
             sent,
+            repeats,
+            contradicts,
         })
     }
 
@@ -269,8 +284,15 @@ impl Request {
     }
 
     fn original(&self, originals: &[Option<Original<i64>>], index: usize) -> Option<Original<i64>> {
-        let nth = self.sent.binary_search(&index).ok()?;
-        originals.get(nth).copied().flatten()
+        if let Ok(nth) = self.sent.binary_search(&index) {
+            return originals.get(nth).copied().flatten();
+        }
+        let nth = *self.repeats.get(&index)?;
+        let mut original = originals.get(nth).copied().flatten()?;
+        // The server has compared the one that was sent.
+        let entries = self.batch.entries();
+        original.same_content &= entries[index].same_content(&entries[self.sent[nth]]);
+        Some(original)
     }
 
     fn nth(&self, ord: i64) -> Result<usize> {
@@ -279,6 +301,32 @@ impl Request {
             .filter(|nth| *nth < self.sent.len())
             .ok_or_else(|| corrupt("an answer for an entry that was not sent"))
     }
+}
+
+fn repeats(entries: &[RawEntry], sent: &[usize]) -> HashMap<usize, usize> {
+    let mut repeats = HashMap::new();
+    if sent.len() == entries.len() {
+        return repeats;
+    }
+    let mut first_with = HashMap::new();
+    let mut sent = sent.iter().enumerate().peekable();
+    for (index, entry) in entries.iter().enumerate() {
+        let Some(key) = entry.dedup_key.as_deref() else {
+            sent.next_if(|(_, at)| **at == index);
+            continue;
+        };
+        match sent.next_if(|(_, at)| **at == index) {
+            Some((nth, _)) => {
+                first_with.insert(key, nth);
+            }
+            None => {
+                if let Some(nth) = first_with.get(key) {
+                    repeats.insert(index, *nth);
+                }
+            }
+        }
+    }
+    repeats
 }
 
 fn version(seq: i64) -> Result<u64> {

@@ -17,10 +17,22 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn fresh() -> Self {
-        let server = Postgres::get().await.unwrap();
-        let schema = server.fresh_schema().await.unwrap();
+        Self::try_fresh().await.unwrap()
+    }
+
+    pub(crate) async fn try_fresh() -> ledger_testkit::Result<Self> {
+        Self::on(Postgres::get().await?).await
+    }
+
+    pub(crate) async fn on(server: &Postgres) -> ledger_testkit::Result<Self> {
+        let schema = server.fresh_schema().await?;
         let config = Config::new().with_schema(Identifier::schema(&schema.name).unwrap());
-        Self { schema, config }
+        Ok(Self { schema, config })
+    }
+
+    /// The qualified name of a table.
+    pub(crate) fn table(&self, name: &str) -> String {
+        format!("{}.ledger_{name}", self.schema.name)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -94,4 +106,28 @@ pub(crate) async fn everything(store: &dyn Store<i64>) -> Vec<(i64, String)> {
 
 pub(crate) fn text(record: &Record<i64>) -> String {
     String::from_utf8(record.entry.payload.to_vec()).unwrap()
+}
+
+/// Runs a statement of the test itself; `{s}` is the schema of the place.
+pub(crate) async fn raw(place: &Place, sql: &str) -> Vec<sqlx::postgres::PgRow> {
+    use sqlx::{AssertSqlSafe, Executor};
+    let sql = sql.replace("{s}", &place.schema.name);
+    let mut connection = place.schema.database.connect().await.unwrap();
+    let rows = connection.fetch_all(AssertSqlSafe(sql)).await;
+    rows.unwrap()
+}
+
+/// A number that a statement of the test gives.
+pub(crate) async fn scalar(place: &Place, sql: &str) -> i64 {
+    use sqlx::Row;
+    raw(place, sql).await[0].get(0)
+}
+
+/// Waits until so many sessions wait for a lock because of this place.
+pub(crate) async fn blocked(place: &Place, sessions: i64) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+               AND (query LIKE '%{s}\".%' OR query LIKE '%{s}.ledger%') AND pid <> pg_backend_pid()";
+    while scalar(place, sql).await < sessions {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }

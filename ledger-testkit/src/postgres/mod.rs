@@ -70,6 +70,21 @@ impl Postgres {
         }
     }
 
+    /// A client program of PostgreSQL, such as `pg_dump`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not installed.
+    pub fn program(name: &str) -> Result<std::path::PathBuf> {
+        let path = local::binaries()?.join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::new(format!(
+            "{name} is not installed (Debian, Ubuntu: apt-get install postgresql-client)"
+        )))
+    }
+
     /// Where this server comes from.
     #[must_use]
     pub fn way(&self) -> Way {
