@@ -97,10 +97,10 @@ async fn terminated_backends_lose_no_acknowledged_entry_and_store_none_twice() {
     while !writers.iter().all(tokio::task::JoinHandle::is_finished) {
         let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                     WHERE query LIKE '%\"{s}\".%' AND pid <> pg_backend_pid() \
-                    AND backend_type = 'client backend' ORDER BY random() LIMIT 2";
+                    AND state = 'active' ORDER BY random() LIMIT 1";
         let kill = kill.replace("{s}", &place.schema.name);
         killer.execute(sqlx::AssertSqlSafe(kill)).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        tokio::time::sleep(Duration::from_millis(4)).await;
     }
     let fresh = place.open().await;
     let all = everything(&fresh).await;

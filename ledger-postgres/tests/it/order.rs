@@ -339,7 +339,7 @@ async fn a_first_fence_that_waits_lets_nobody_start() {
     append(&store.in_transaction(&mut open), "slow", "slow").await.unwrap();
     append(&store, "b", "fast").await.unwrap();
 
-    let short = std::time::Duration::from_millis(300);
+    let short = std::time::Duration::from_millis(1_500);
     let config = place.config.clone().with_deadline(short);
     let fresh = PostgresStore::open_with(&place.url(), config).await.unwrap();
     let first = all_page(&fresh, AllQuery::new().desc()).await;

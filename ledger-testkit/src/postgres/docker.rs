@@ -68,6 +68,7 @@ async fn run() -> Result<PgConnectOptions> {
     let container = GenericImage::new(name, tag)
         .with_exposed_port(5432.tcp())
         .with_env_var("POSTGRES_PASSWORD", PASSWORD)
+        .with_env_var("POSTGRES_HOST_AUTH_METHOD", "password")
         .with_cmd(["-c", "max_prepared_transactions=20"])
         .start()
         .await

@@ -16,7 +16,7 @@ start() {
 stop() { kill "-$1" "$pid" 2>/dev/null; wait "$pid"; }
 cd "$dir" || exit 1
 echo "$password" >"$dir/password"
-"$bin/initdb" --no-sync -D "$dir/data" -U ledger -A scram-sha-256 --pwfile="$dir/password" \
+"$bin/initdb" --no-sync -D "$dir/data" -U ledger -A password --pwfile="$dir/password" \
     -E UTF8 --locale=C.UTF-8 </dev/null >"$dir/log" 2>&1 || fail initdb
 start "$@"
 echo "started $dir"

@@ -176,10 +176,15 @@ pub struct Database {
 }
 
 impl Database {
-    /// The URL, with user and password.
+    /// The URL, with user and password, in a form that the client programs of
+    /// PostgreSQL take too.
     #[must_use]
     pub fn url(&self) -> String {
-        self.options.to_url_lossy().to_string()
+        let mut url = self.options.to_url_lossy();
+        let pairs = url.query_pairs().into_owned();
+        let kept: Vec<_> = pairs.filter(|(key, _)| key.starts_with("ssl")).collect();
+        url.query_pairs_mut().clear().extend_pairs(kept);
+        url.to_string()
     }
 
     /// How to connect to it.
