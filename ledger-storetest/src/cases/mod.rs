@@ -15,6 +15,7 @@ mod f_dropped;
 mod g_limits;
 mod m_trim_list;
 mod n_typed;
+mod r_random;
 
 use ledger_core::EntryId;
 
@@ -133,6 +134,10 @@ macro_rules! __cases {
                 n06_upcast_does_not_rewrite "P16",
                 n08_content_type_mismatch "P24",
                 n09_facts_of_entries "P16",
+            }
+            r_random {
+                r03_history_checker_load "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P12 P19",
+                r06_checker_selftest "P3",
             }
         }
     };
