@@ -147,6 +147,7 @@ macro_rules! __cases {
                 n09_facts_of_entries "P16",
             }
             r_random {
+                r01_model_state_machine "P1 P2 P3 P4 P7 P8 P9 P16 P17 P18 P19 P22",
                 r03_history_checker_load "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P12 P19",
                 r06_checker_selftest "P3",
             }

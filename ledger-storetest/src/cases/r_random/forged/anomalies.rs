@@ -156,7 +156,6 @@ fn order() -> Vec<Forged> {
         Forge::new()
             .append("s", 10..u64::MAX, Any, &[e(1)], Outcome::NeverReturned)
             .append("s", 50..60, Any, &[e(2)], unknown())
-            .read("s", 20..30, 0, [], More)
             .newest("s", 31..40, None, [(2, 1)], More)
             .log("s", 1, [2, 1])
             .broken("what was seen first is ordered last", Rule::RealTime),

@@ -26,6 +26,9 @@ fn reads() -> Vec<Forged> {
             .read("s", 50..60, 0, [], CaughtUp)
             .broken("a read sees nothing at all", rule),
         there()
+            .read("s", 50..60, 1, [], More)
+            .broken("an empty page says that more follows", rule),
+        there()
             .newest("s", 50..60, None, [(1, 1)], More)
             .broken("the newest is an old one", rule),
         there()
@@ -121,7 +124,6 @@ fn readers() -> Vec<Forged> {
         two()
             .trim("s", 50..60, 1, Outcome::Ok(1))
             .read("s", 5..70, 0, [(1, 1), (2, 2)], CaughtUp)
-            .read("s", 71..75, 0, [], More)
             .view("s", 2, Vec::new())
             .broken("more is gone than was trimmed", Rule::NoLostAck),
         Forge::new()

@@ -192,7 +192,7 @@ impl Forge {
             before: None,
             limit: 100,
             desc: false,
-            outcome: page(records, End::More),
+            outcome: page(records, if N == 0 { End::CaughtUp } else { End::More }),
         };
         self.op(time, What::Read(read))
     }
