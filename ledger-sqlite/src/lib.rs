@@ -39,6 +39,7 @@
 //! of its own open on the same file stops the write-ahead log from shrinking.
 
 mod error;
+mod handle;
 mod location;
 mod open;
 mod options;
@@ -52,9 +53,9 @@ mod sql;
 mod store;
 mod writer;
 
+pub use handle::SqliteStore;
 pub use options::{Durability, SqliteOptions};
 pub use schema::schema_sql;
-pub use store::SqliteStore;
 
 /// The name in events.
 const BACKEND: &str = "sqlite";

@@ -10,11 +10,11 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::{convert, misconfigured};
+use crate::handle::Parts;
 use crate::location::Location;
 use crate::options::{Durability, SqliteOptions};
 use crate::settings::{Settings, check_database};
 use crate::sql::Sql;
-use crate::store::Parts;
 use crate::writer::{Own, Source, Writer, backoff};
 use crate::{BACKEND, schema};
 
@@ -83,7 +83,13 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
         durability: options.durability,
         idle: Some(conn),
     };
-    Ok(parts(id, options, readers, Source::Own(own), true))
+    Ok(parts(
+        id,
+        options,
+        readers,
+        Source::Own(Box::new(own)),
+        true,
+    ))
 }
 
 /// Opens the tables in an application's database.

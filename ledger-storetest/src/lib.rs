@@ -50,6 +50,7 @@ mod check;
 mod harness;
 pub mod history;
 mod lab;
+mod model;
 mod race;
 mod report;
 mod run;

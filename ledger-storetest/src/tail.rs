@@ -17,8 +17,8 @@ use crate::sample::page;
 
 /// Reads one stream from its beginning, by pages of `size`.
 pub(crate) struct Tail<I> {
-    store: Handle<I>,
-    stream: StreamName,
+    pub(crate) store: Handle<I>,
+    pub(crate) stream: StreamName,
     size: usize,
     /// What it was given so far.
     pub(crate) got: Vec<Record<I>>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ledger_core::backend::event;
-use ledger_core::{Applied, Batch, Error, Receipts, Result, StreamName};
+use ledger_core::{Applied, Batch, Error, RawEntry, Receipts, Result, StreamName};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -25,7 +25,7 @@ pub(crate) struct Append {
 
 impl Append {
     pub(super) fn size(&self) -> usize {
-        self.batch.entries().iter().map(|e| e.size()).sum()
+        self.batch.entries().iter().map(RawEntry::size).sum()
     }
 
     fn answer(self, answer: Result<Receipts<i64>>) {

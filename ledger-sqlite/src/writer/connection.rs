@@ -13,7 +13,7 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) enum Source {
     /// A connection of its own, kept.
-    Own(Own),
+    Own(Box<Own>),
     /// The application's pool: a connection for each group, never for life.
     Pool(SqlitePool),
 }
@@ -67,9 +67,8 @@ impl Source {
     }
 
     pub(super) async fn close(self) {
-        if let Self::Own(Own {
-            idle: Some(conn), ..
-        }) = self
+        if let Self::Own(own) = self
+            && let Some(conn) = own.idle
             && let Err(error) = conn.close().await
         {
             tracing::debug!(target: "ledger", backend = crate::BACKEND, %error, "closing the writer's connection");

@@ -71,7 +71,8 @@ async fn two_closes_at_once_both_wait() {
         async move { append(&store, &S, "1").await }
     });
     let (one, two) = tokio::join!(store.close(), clone.close());
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     let _ = appending.await.unwrap();
     // With the last connection the write-ahead log is gone.
     assert!(!place.dir.path().join("test.db-wal").exists());

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use ledger_core::{Batch, Kind, Receipts, Result, Store};
+use ledger_core::{Batch, Kind, Receipt, Receipts, Result, Store};
 use ledger_sqlite::SqliteStore;
 use sqlx::Connection;
 
@@ -131,7 +131,7 @@ async fn many_concurrent_appends_to_many_streams_get_their_own_receipts() {
             let entries: Vec<_> = (0..n % 150).map(keyed).collect();
             let receipts = store.append(&stream, batch(entries.clone())).await.unwrap();
             let repeated = store.append(&stream, batch(entries)).await.unwrap();
-            assert!(repeated.iter().all(|r| r.is_duplicate()));
+            assert!(repeated.iter().all(Receipt::is_duplicate));
             let places =
                 |r: &Receipts<i64>| r.iter().map(|r| (r.id, r.version)).collect::<Vec<_>>();
             assert_eq!(places(&receipts), places(&repeated));

@@ -1,6 +1,11 @@
 //! What is particular to SQLite. The behaviour that all stores share is
 //! tested by the conformance suite.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails has to fail its test"
+)]
+
 mod closing;
 mod contention;
 mod damage;

@@ -133,7 +133,7 @@ async fn of_many_handles_that_expect_the_same_version_one_wins() {
             match tried {
                 Ok(_) => won += 1,
                 Err(e) => {
-                    assert!(matches!(e.kind(), Kind::Conflict { actual, .. } if *actual > version))
+                    assert!(matches!(e.kind(), Kind::Conflict { actual, .. } if *actual > version));
                 }
             }
         }

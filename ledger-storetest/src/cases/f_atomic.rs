@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use ledger_core::{
-    Batch, ContentType, EntryId, Kind, Limits, PageEnd, Query, RawEntry, StoreOrder, StreamName,
+    Batch, ContentType, EntryId, Kind, Limits, PageEnd, Query, RawEntry, StoreOrder,
 };
 
 use super::e_dedup::{keyed, mismatches};
 use crate::case::{Failure, Ran, Verdict};
 use crate::check;
-use crate::lab::{Handle, Lab};
+use crate::lab::Lab;
 use crate::race::{Done, race, spawn};
 use crate::sample::{append_one, batch, entries, given, name, page, whole};
 use crate::tail::{Idle, StoreTail, Tail};
@@ -73,20 +73,20 @@ pub(super) async fn f01_bad_entry_anywhere<I: EntryId>(lab: &Lab<I>) -> Verdict 
 
 const LARGE: u64 = 500;
 
-/// What a stream looks like must always be a number of whole batches.
-async fn look<I: EntryId>(store: &Handle<I>, stream: &StreamName) -> Result<(), Failure> {
+/// What a reader is given must always be a number of whole batches.
+async fn look<I: EntryId>(tail: &mut Tail<I>) -> Result<(), Failure> {
     let whole_batches = |step: &str, count: u64| {
         let told = format!("a multiple of {LARGE}");
         check::that("P7", step, count.is_multiple_of(LARGE), told, count)
     };
-    let newest = page(&**store, stream, Query::new().desc().limit(1)).await?;
+    let (store, stream) = (tail.store.clone(), tail.stream.clone());
+    let newest = page(&*store, &stream, Query::new().desc().limit(1)).await?;
     let version = newest.records.first().map_or(0, |record| record.version);
     whole_batches("the newest version", version)?;
-    if let Some(stat) = store.stat(stream).await? {
+    if let Some(stat) = store.stat(&stream).await? {
         whole_batches("the last version", stat.last_version)?;
         whole_batches("entries retained", stat.retained)?;
     }
-    let mut tail = Tail::new(store, stream, 10_000);
     tail.catch_up().await?;
     whole_batches("entries read", tail.got.len() as u64)
 }
@@ -101,15 +101,15 @@ pub(super) async fn f02_reader_never_sees_half<I: EntryId>(lab: &Lab<I>) -> Verd
     let streams = [name("f02"), name("f02-b")];
     let done = Done::default();
     let mut readers = Vec::new();
-    for store in &handles {
-        let (store, stream, done) = (store.clone(), streams[0].clone(), done.clone());
+    for (store, size) in handles.iter().zip([10_000, 60]) {
+        let (mut tail, done) = (Tail::new(store, &streams[0], size), done.clone());
         readers.push(spawn(async move {
             let mut idle = Idle::default();
             while !done.is_set() {
-                look(&store, &stream).await?;
+                look(&mut tail).await?;
                 idle.after(PageEnd::CaughtUp).await;
             }
-            look(&store, &stream).await
+            look(&mut tail).await
         }));
     }
     let of_store = (order != StoreOrder::None).then(|| {

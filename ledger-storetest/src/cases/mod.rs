@@ -4,17 +4,21 @@
 mod a_basics;
 mod a_iterating;
 mod a_reading;
+mod c_clock;
 mod c_cursors;
 mod c_no_skip;
 mod c_order;
 mod d_expected;
+mod d_races;
 mod e_dedup;
+mod e_remembered;
 mod e_retry;
 mod f_atomic;
 mod f_dropped;
 mod g_limits;
 mod m_trim_list;
 mod n_typed;
+mod r_random;
 
 use ledger_core::EntryId;
 
@@ -60,8 +64,12 @@ macro_rules! __cases {
             c_order {
                 c08_ids_not_reused_after_trim "P1 P2 P3",
                 c09_order_across_handles "P6",
+            }
+            c_clock {
                 c10_clock_turned "P1 P3 P6 P17",
                 c11_same_timestamp_ties "P3",
+            }
+            c_order {
                 c12_desc_paging_under_appends "P3 P4",
                 c13_store_head "P3",
             }
@@ -72,6 +80,8 @@ macro_rules! __cases {
                 d01_all_modes_table "P8",
                 d02_conflict_has_no_effect "P1 P3 P8 P9",
                 d03_stale_low_and_high "P8",
+            }
+            d_races {
                 d04_exactly_one_winner "P8",
                 d05_any_never_conflicts "P1 P4 P8",
                 d06_create_race "P8",
@@ -88,9 +98,11 @@ macro_rules! __cases {
                 e06_partly_repeated_batch "P7 P8 P9",
                 e07_dedup_beats_expected_version "P8 P9",
             }
-            e_dedup {
+            e_remembered {
                 e08_survives_reopen "P9",
                 e09_trim_frees_keys "P9 P19",
+            }
+            e_dedup {
                 e10_no_key_never_dedups "P9 P16",
             }
             e_retry {
@@ -134,6 +146,11 @@ macro_rules! __cases {
                 n08_content_type_mismatch "P24",
                 n09_facts_of_entries "P16",
             }
+            r_random {
+                r01_model_state_machine "P1 P2 P3 P4 P7 P8 P9 P16 P17 P18 P19 P22",
+                r03_history_checker_load "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P12 P19",
+                r06_checker_selftest "P3",
+            }
         }
     };
 }
@@ -149,7 +166,6 @@ macro_rules! registry {
         )* )* ]
     };
 }
-use registry;
 
 /// Every case of the suite, in the order of their names.
 #[must_use]

@@ -11,10 +11,41 @@ pub(super) use history::{
 pub(super) use poison::n05_poison_position;
 
 use futures_util::StreamExt;
-use ledger_core::{Entry, EntryId, Error, Query, Stream, StreamName};
+use ledger_core::{Entry, EntryId, Error, PageEnd, Query, Stream, StreamName};
 
 use crate::case::Failure;
 use crate::check;
+
+/// The entries that the query selects, by pages: up to the end, or to the first
+/// error.
+async fn pages<I: EntryId, T: 'static>(
+    stream: &Stream<I, T>,
+    mut query: Query<I>,
+) -> (Vec<Entry<I, T>>, Option<Error>) {
+    let mut all = Vec::new();
+    loop {
+        match stream.read(query.clone()).await {
+            Ok(page) => {
+                let (next, end) = (page.next.clone(), page.end);
+                all.extend(page);
+                match next {
+                    Some(next) if end != PageEnd::CaughtUp => query = query.after(next),
+                    _ => return (all, None),
+                }
+            }
+            Err(e) => return (all, Some(e)),
+        }
+    }
+}
+
+/// All of them; an error is the case's.
+async fn all_pages<I: EntryId, T: 'static>(
+    stream: &Stream<I, T>,
+    query: Query<I>,
+) -> Result<Vec<Entry<I, T>>, Error> {
+    let (all, error) = pages(stream, query).await;
+    error.map_or(Ok(all), Err)
+}
 
 /// Everything that `entries` yields, errors too.
 async fn all_of<I: EntryId, T: 'static>(

@@ -5,8 +5,8 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use ledger_core::{
-    AllQuery, Batch, EntryId, Expected, Page, PageEnd, Query, Read, ReadAll, Receipts, Record,
-    Result, Store, StoreCursor, StorePage, StreamName, StreamStat,
+    AllQuery, Batch, EntryId, Expected, Page, Query, Read, ReadAll, Receipts, Record, Result,
+    Store, StoreCursor, StorePage, StreamName, StreamStat,
 };
 
 use super::numbered::Numbered;
@@ -280,12 +280,12 @@ pub struct StreamTail<'a, I> {
 }
 
 impl<I: EntryId> StreamTail<'_, I> {
-    /// Reads the next page and tells how it ended.
+    /// Reads the next page.
     ///
     /// # Errors
     ///
     /// Those of the store.
-    pub async fn next(&mut self) -> Result<PageEnd> {
+    pub async fn next(&mut self) -> Result<Page<Record<I>>> {
         let op = ReadOp {
             stream: self.stream.clone(),
             reader: Some(self.reader),
@@ -299,7 +299,7 @@ impl<I: EntryId> StreamTail<'_, I> {
         if let Some(last) = page.records.last() {
             self.after = Some(last.id.clone());
         }
-        Ok(page.end)
+        Ok(page)
     }
 
     /// Changes the page size.

@@ -12,6 +12,8 @@ use super::op::{Observation, Seen, StoreSeen, StreamView};
 
 /// The page sizes that everything is read by.
 const SIZES: [usize; 2] = [997, 13];
+/// Pages of the whole store without a record in a row, at most.
+const EMPTY: usize = 10_000;
 /// How long to wait for places to be settled when all clients have ended.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -145,7 +147,8 @@ async fn whole<I: EntryId>(
         let read = Read::new(query, store.limits())?;
         let page = store.read(stream, &read).await?;
         all.extend(page.records.iter().map(Seen::of));
-        if page.end == PageEnd::CaughtUp {
+        // Without a record the next page would be the same one again.
+        if page.end == PageEnd::CaughtUp || page.records.is_empty() {
             return Ok(all);
         }
     }
@@ -157,7 +160,7 @@ async fn everything<I: EntryId>(
     desc: bool,
 ) -> Result<Vec<StoreSeen<I>>> {
     let mut all = Vec::new();
-    let mut after = None;
+    let (mut after, mut empty) = (None, 0);
     let started = Instant::now();
     loop {
         let mut query = AllQuery::new().limit(size);
@@ -170,9 +173,15 @@ async fn everything<I: EntryId>(
         let read = ReadAll::new(query, store.limits())?;
         let page = store.read_all(&read).await?;
         all.extend(page.records.iter().map(StoreSeen::of));
+        empty = if page.records.is_empty() {
+            empty + 1
+        } else {
+            0
+        };
         after = Some(page.next);
         match page.end {
             PageEnd::CaughtUp => return Ok(all),
+            PageEnd::More if empty > EMPTY => return Ok(all),
             PageEnd::More => {}
             PageEnd::Undecided if started.elapsed() > PATIENCE => {
                 return Err(Error::new(

@@ -122,7 +122,7 @@ pub(crate) async fn g09_page_bytes<I: EntryId>(lab: &Lab<I>) -> Verdict {
             };
             let found = page(&*store, &stream, asked).await?;
             let marks = found.records.iter().map(|r| (r.version, r.entry.size()));
-            pages.add(marks.collect(), found.end)?;
+            pages.add(&marks.collect::<Vec<_>>(), found.end)?;
             if found.end == PageEnd::CaughtUp {
                 break;
             }
@@ -154,7 +154,7 @@ pub(crate) async fn g09_page_bytes<I: EntryId>(lab: &Lab<I>) -> Verdict {
             .await?;
         let marks = found.records.iter();
         let marks = marks.map(|r| (r.record.version, r.record.entry.size()));
-        pages.add(marks.collect(), found.end)?;
+        pages.add(&marks.collect::<Vec<_>>(), found.end)?;
         if found.end == PageEnd::CaughtUp {
             break;
         }
@@ -180,7 +180,7 @@ impl Pages {
         }
     }
 
-    fn add(&mut self, page: Vec<(u64, usize)>, end: PageEnd) -> Result<(), Failure> {
+    fn add(&mut self, page: &[(u64, usize)], end: PageEnd) -> Result<(), Failure> {
         let bytes: usize = page.iter().map(|(_, size)| size).sum();
         let fits = bytes <= self.most || page.len() == 1;
         let most = self.most;
@@ -192,7 +192,7 @@ impl Pages {
             bytes,
         )?;
         let stuck = page.is_empty() && end == PageEnd::More;
-        check::that("P18", "a page of big entries", !stuck, "an entry", &page)?;
+        check::that("P18", "a page of big entries", !stuck, "an entry", page)?;
         self.versions
             .extend(page.iter().map(|(version, _)| version));
         self.count += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ledger_core::{EntryId, ListStreams, PageEnd, Result, Store, StreamName};
+use ledger_core::{EntryId, ListStreams, PageEnd, Store, StreamName};
 
 use super::trim_refused;
 use crate::case::{Failure, Ran, Verdict};
@@ -15,12 +15,18 @@ async fn listed<I: EntryId>(
     store: &dyn Store<I>,
     mut after: Option<StreamName>,
     size: usize,
-) -> Result<Vec<StreamName>> {
+) -> Result<Vec<StreamName>, Failure> {
     let mut all = Vec::new();
     loop {
         let found = store
             .list(&ListStreams::new(after.clone(), size, store.limits())?)
             .await?;
+        let (first, behind) = (found.records.first(), after.as_ref());
+        let on = first.is_none_or(|first| behind.is_none_or(|behind| first > behind));
+        let expected = format!("names behind {behind:?}");
+        check::that("P16", "a page of names", on, expected, &found)?;
+        let stuck = found.records.is_empty() && found.end == PageEnd::More;
+        check::that("P16", "a page that says More", !stuck, "a name", &found)?;
         after = found.records.last().cloned().or(after);
         all.extend(found.records);
         if found.end == PageEnd::CaughtUp {

@@ -58,10 +58,13 @@ fn given_once<I: Ord + Debug>(facts: &Facts<'_, I>) -> Result<(), Broken> {
                 continue;
             }
             let version = receipt.version;
-            if let Some(earlier) = given.insert((&append.stream, version), index) {
+            let number = entry.number;
+            let now = (index, number);
+            let before = given.insert((&append.stream, version), now);
+            if let Some((earlier, other)) = before.filter(|(_, other)| *other != number) {
                 let why = format!(
-                    "version {version} of {:?} was given twice, now to entry #{}",
-                    append.stream, entry.number
+                    "version {version} of {:?} was given to entry #{other} and to #{number}",
+                    append.stream
                 );
                 return Err(Broken::new("P1", [earlier, index], why));
             }

@@ -3,7 +3,7 @@
 //! A page of a stream begins at the first entry of its range, has no gaps, and
 //! holds or is followed by everything that somebody was told of before the
 //! page was asked for, in its range: a page that says it has caught up must
-//! reach that far. Nothing in it was asked for after it was there. `stat` tells
+//! reach that far, and one that says more follows is not empty. Nothing in it was asked for after it was there. `stat` tells
 //! a version between the same bounds. A page of the whole store that says it
 //! has caught up completes what its reader got to everything that was
 //! acknowledged; one that is undecided may stop short.
@@ -119,6 +119,13 @@ fn reach<I: Ord + Debug>(
     let (low, high) = (sorted.first(), sorted.last());
     let shown = || [fact.op].into_iter().chain(teller);
 
+    if sorted.is_empty() && fact.page.end == End::More {
+        if stream.maybe_trimmed(begin, fact.returned) {
+            return Ok(());
+        }
+        let why = "a page without entries says that more follows: its reader gets nowhere";
+        return Err(Broken::new("P3", shown(), why));
+    }
     // The old end of the range: where an ascending page begins.
     if !read.desc || settled {
         let low = low.map_or(NEVER, |seen| seen.version);

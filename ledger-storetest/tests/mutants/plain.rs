@@ -1,0 +1,328 @@
+//! A plain store with a switch at each place where one goes wrong.
+//!
+//! Without a switch it keeps the contract, which a test proves: so that what
+//! kills a mutant is its bug and nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use ledger_core::backend::{Clock, Original, StoreId};
+use ledger_core::{
+    Batch, Capabilities, Error, Expected, Health, Kind, Limits, ListStreams, Page, Read, ReadAll,
+    Receipts, Record, Result, Store, StoreCursor, StoreOrder, StorePage, StreamName, StreamStat,
+    Timestamp,
+};
+
+use crate::appending::rebuilt;
+use crate::benign::Quirk;
+use crate::bugs::Bug;
+
+/// What is odd about a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twist {
+    Nothing,
+    Bug(Bug),
+    Quirk(Quirk),
+}
+
+/// Where the data of one store lives.
+pub(crate) struct Place {
+    pub(crate) data: Mutex<Data>,
+    /// Held by a bug that must not let another append in between.
+    pub(crate) turn: tokio::sync::Mutex<()>,
+    pub(crate) calls: AtomicU64,
+    /// Held by a bug that does not give it back when it is dropped.
+    pub(crate) busy: AtomicBool,
+}
+
+pub(crate) struct Data {
+    pub(crate) id: StoreId,
+    pub(crate) last_id: i64,
+    pub(crate) rows: BTreeMap<i64, Row>,
+    pub(crate) streams: BTreeMap<StreamName, Meta>,
+    pub(crate) keys: HashMap<(StreamName, String), (Original<i64>, ledger_core::RawEntry)>,
+    pub(crate) appends: u64,
+    pub(crate) opened: u64,
+    /// Ids that were taken by appends that then failed.
+    pub(crate) gap: Option<i64>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Meta {
+    pub(crate) version: u64,
+    pub(crate) last_at: Option<Timestamp>,
+    pub(crate) trimmed: bool,
+    pub(crate) created: usize,
+}
+
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) stream: StreamName,
+    pub(crate) record: Record<i64>,
+    /// When readers may see it.
+    pub(crate) from: Instant,
+}
+
+impl Place {
+    pub(crate) fn new(twist: Twist) -> Arc<Self> {
+        let last_id = match twist {
+            Twist::Quirk(Quirk::HighIds) => 1_000_000_000_000,
+            _ => 0,
+        };
+        Arc::new(Self {
+            data: Mutex::new(Data {
+                id: StoreId::random(),
+                last_id,
+                rows: BTreeMap::new(),
+                streams: BTreeMap::new(),
+                keys: HashMap::new(),
+                appends: 0,
+                opened: 0,
+                gap: None,
+            }),
+            turn: tokio::sync::Mutex::new(()),
+            calls: AtomicU64::new(0),
+            busy: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Data> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one handle keeps to itself.
+#[derive(Default)]
+pub(crate) struct Mine {
+    pub(crate) stats: HashMap<StreamName, Option<StreamStat<i64>>>,
+    pub(crate) names: Option<Vec<StreamName>>,
+    pub(crate) block: std::ops::Range<i64>,
+}
+
+/// A handle.
+pub(crate) struct Plain {
+    pub(crate) place: Arc<Place>,
+    pub(crate) twist: Twist,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) mine: Mutex<Mine>,
+    limits: Limits,
+    poisoned: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Plain {
+    pub(crate) fn open(place: &Arc<Place>, twist: Twist, clock: Arc<dyn Clock>) -> Self {
+        let handle = Self {
+            place: place.clone(),
+            twist,
+            clock,
+            mine: Mutex::default(),
+            limits: match twist {
+                Twist::Bug(Bug::LowerLimits) => {
+                    Limits::TABLE.with_payload(Limits::TABLE.payload - 1)
+                }
+                Twist::Bug(Bug::HigherKeyLimit) => {
+                    let mut limits = Limits::TABLE;
+                    limits.key = 1024;
+                    limits
+                }
+                _ => Limits::TABLE,
+            },
+            poisoned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        let mut data = place.lock();
+        data.opened += 1;
+        if data.opened > 1 {
+            handle.damage_at_open(&mut data);
+        }
+        drop(data);
+        handle
+    }
+
+    fn damage_at_open(&self, data: &mut Data) {
+        if self.has(Bug::ForgetsKeysAtOpen) {
+            data.keys.clear();
+        }
+        if self.has(Bug::ForgetsLastAtOpen) {
+            data.rows.pop_last();
+        }
+        if self.has(Bug::CountersFromRowsAtOpen) {
+            let Data { streams, rows, .. } = data;
+            for (name, meta) in streams {
+                let last = rows.values().rfind(|row| row.stream == *name);
+                meta.version = last.map_or(0, |row| row.record.version);
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, bug: Bug) -> bool {
+        self.twist == Twist::Bug(bug)
+    }
+
+    pub(crate) fn is(&self, quirk: Quirk) -> bool {
+        self.twist == Twist::Quirk(quirk)
+    }
+
+    /// What every call begins with. It lets others run, so that a reader that
+    /// never comes to an end can be stopped.
+    async fn enter(&self) -> Result<()> {
+        let calls = self.place.calls.fetch_add(1, Ordering::Relaxed);
+        if calls.is_multiple_of(4) {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::task::coop::consume_budget().await;
+        }
+        if self.is(Quirk::Latency) {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(0..5_000))).await;
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        if self.poisoned.load(Ordering::Acquire) {
+            return Err(Error::new(Kind::Unavailable, "an earlier call was refused"));
+        }
+        Ok(())
+    }
+
+    /// A read that takes the lock of appends across an await.
+    async fn linger(&self) {
+        if self.has(Bug::ReadHoldsLock) {
+            let _turn = self.place.turn.lock().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What every refusal of an append or a read goes through.
+    fn left<T>(&self, outcome: Result<T>) -> Result<T> {
+        outcome.map_err(|e| {
+            if self.has(Bug::PoisonedByRefusal) {
+                self.poisoned.store(true, Ordering::Release);
+            }
+            if self.has(Bug::EveryErrorInternal) {
+                return Error::new(Kind::Internal, "something failed");
+            }
+            if self.has(Bug::EveryErrorUnknown) {
+                return e.unknown_outcome();
+            }
+            e
+        })
+    }
+}
+
+#[async_trait]
+impl Store<i64> for Plain {
+    fn capabilities(&self) -> Capabilities {
+        claims(self.twist)
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    async fn append(&self, stream: &StreamName, batch: Batch) -> Result<Receipts<i64>> {
+        self.enter().await?;
+        if self.has(Bug::BatchInterleaves) && batch.expected() == Expected::Any {
+            let mut receipts = Vec::new();
+            for entry in batch.entries() {
+                let one = rebuilt(&batch, vec![entry.clone()])?;
+                receipts.extend(self.append_batch(stream, one).await?);
+                tokio::task::yield_now().await;
+            }
+            return Ok(receipts.into());
+        }
+        let appended = self.append_batch(stream, batch).await;
+        self.left(appended)
+    }
+
+    async fn read(&self, stream: &StreamName, read: &Read<i64>) -> Result<Page<Record<i64>>> {
+        self.enter().await?;
+        self.linger().await;
+        let found = self.read_page(stream, read);
+        self.left(found)
+    }
+
+    async fn stat(&self, stream: &StreamName) -> Result<Option<StreamStat<i64>>> {
+        self.enter().await?;
+        Ok(self.stat_of(stream))
+    }
+
+    async fn health(&self) -> Result<Health> {
+        self.enter().await?;
+        Ok(Health::new().with("plain", Ok("fine".to_owned())))
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.closed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn list(&self, list: &ListStreams) -> Result<Page<StreamName>> {
+        self.enter().await?;
+        match self.twist {
+            Twist::Bug(Bug::ListUnclaimedIsEmpty) => Ok(Page::empty()),
+            _ if !self.capabilities().list => Err(Error::unsupported("list")),
+            _ => Ok(self.list_page(list)),
+        }
+    }
+
+    async fn trim(&self, stream: &StreamName, through: &i64) -> Result<u64> {
+        self.enter().await?;
+        match self.twist {
+            Twist::Bug(Bug::TrimUnclaimedIsZero) => Ok(0),
+            _ if !self.capabilities().trim => Err(Error::unsupported("trim")),
+            _ => self.left(self.trim_stream(stream, *through)),
+        }
+    }
+
+    async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {
+        self.enter().await?;
+        self.linger().await;
+        match self.twist {
+            Twist::Bug(Bug::ReadAllUnclaimedIsEmpty) => Ok(StorePage::new(
+                Vec::new(),
+                self.cursor(ledger_core::Direction::Ascending, 0),
+                ledger_core::PageEnd::CaughtUp,
+            )),
+            _ if self.capabilities().store_order == StoreOrder::None => {
+                Err(Error::unsupported("read_all"))
+            }
+            _ => self.left(self.read_store(read)),
+        }
+    }
+
+    async fn store_head(&self) -> Result<StoreCursor> {
+        self.enter().await?;
+        if self.capabilities().store_order == StoreOrder::None {
+            return Err(Error::unsupported("store_head"));
+        }
+        Ok(self.head())
+    }
+
+    fn cursor_after(&self, read: &ReadAll, seen: &[(StreamName, i64)]) -> Result<StoreCursor> {
+        if self.capabilities().store_order == StoreOrder::None {
+            return Err(Error::unsupported("cursor_after"));
+        }
+        self.behind(read, seen)
+    }
+}
+
+/// What a store with this twist claims.
+pub(crate) fn claims(twist: Twist) -> Capabilities {
+    let all = Capabilities::new()
+        .with_store_order(StoreOrder::Total)
+        .with_list(true)
+        .with_trim(true)
+        .with_detached_reads(true);
+    match twist {
+        Twist::Quirk(Quirk::NothingOptional) => Capabilities::new(),
+        Twist::Quirk(Quirk::PerStreamOrder) => all.with_store_order(StoreOrder::PerStream),
+        Twist::Bug(Bug::ListUnclaimedIsEmpty) => all.with_list(false),
+        Twist::Bug(Bug::TrimUnclaimedIsZero) => all.with_trim(false),
+        Twist::Bug(Bug::ReadAllUnclaimedIsEmpty) => all.with_store_order(StoreOrder::None),
+        _ => all,
+    }
+}
