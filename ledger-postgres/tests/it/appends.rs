@@ -7,9 +7,7 @@ use ledger_core::{Applied, Expected, Kind, Query, Retry, Store};
 use ledger_postgres::PostgresStore;
 use sqlx::{Connection, Executor, Row};
 
-use crate::support::{
-    Place, append, batch, blocked, entry, keyed, name, page, raw, scalar, text,
-};
+use crate::support::{Place, append, batch, blocked, entry, keyed, name, page, raw, scalar, text};
 
 const S: &str = "s";
 
@@ -95,7 +93,10 @@ async fn a_key_committed_while_waiting_is_a_duplicate_and_burns_no_version() {
         let mut open = other.begin().await.unwrap();
         {
             let inside = store.in_transaction(&mut open);
-            inside.append(&name(S), batch(vec![keyed("w")])).await.unwrap();
+            inside
+                .append(&name(S), batch(vec![keyed("w")]))
+                .await
+                .unwrap();
         }
         if let Some(naive) = naive {
             let waiting = raw(&place, naive);
@@ -105,20 +106,31 @@ async fn a_key_committed_while_waiting_is_a_duplicate_and_burns_no_version() {
             });
             // Neither stored nor seen, and the head has moved.
             assert_eq!((rows[0].get::<i64, _>(0), rows[0].get::<i64, _>(1)), (0, 0));
-            assert_eq!(scalar(&place, "SELECT head FROM {s}.ledger_streams").await, 3);
-            assert_eq!(scalar(&place, "SELECT max(seq) FROM {s}.ledger_entries").await, 2);
+            assert_eq!(
+                scalar(&place, "SELECT head FROM {s}.ledger_streams").await,
+                3
+            );
+            assert_eq!(
+                scalar(&place, "SELECT max(seq) FROM {s}.ledger_entries").await,
+                2
+            );
             continue;
         }
         let waiting = {
             let store = store.clone();
             tokio::spawn(async move {
-                store.append(&name(S), batch(vec![keyed("w"), entry("new")])).await
+                store
+                    .append(&name(S), batch(vec![keyed("w"), entry("new")]))
+                    .await
             })
         };
         blocked(&place, 1).await;
         open.commit().await.unwrap();
         let receipts = waiting.await.unwrap().unwrap();
-        let told: Vec<_> = receipts.iter().map(|r| (r.version, r.is_duplicate())).collect();
+        let told: Vec<_> = receipts
+            .iter()
+            .map(|r| (r.version, r.is_duplicate()))
+            .collect();
         assert_eq!(told, [(2, true), (3, false)]);
         let found = page(&store, S, Query::new()).await;
         let versions: Vec<_> = found.records.iter().map(|r| r.version).collect();
@@ -151,7 +163,11 @@ async fn recorded_at_never_runs_backwards_in_a_stream() {
     let store = place.open().await;
     append(&store, S, "first").await.unwrap();
     // As if the clock of the server had been an hour ahead.
-    raw(&place, "UPDATE {s}.ledger_streams SET last_at = now() + interval '1 hour'").await;
+    raw(
+        &place,
+        "UPDATE {s}.ledger_streams SET last_at = now() + interval '1 hour'",
+    )
+    .await;
     let writers = (0..8).map(|_| {
         let store = store.clone();
         tokio::spawn(async move {
@@ -165,7 +181,11 @@ async fn recorded_at_never_runs_backwards_in_a_stream() {
     }
     let found = page(&store, S, Query::new().limit(1_000)).await.records;
     assert_eq!(found.len(), 161);
-    assert!(found.windows(2).all(|w| w[0].recorded_at <= w[1].recorded_at));
+    assert!(
+        found
+            .windows(2)
+            .all(|w| w[0].recorded_at <= w[1].recorded_at)
+    );
     assert_eq!(found[1].recorded_at, found[160].recorded_at);
 }
 
@@ -177,13 +197,18 @@ async fn the_plans_of_the_append_are_kept() {
     let options = place.schema.database.options().clone();
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
     let pool = pool.connect_with(options).await.unwrap();
-    let store = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     for n in 0..20_u64 {
         append(&store, S, "any").await.unwrap();
         let expecting = batch(vec![keyed(&format!("k{n}"))]).with_expected(n * 2 + 1);
         store.append(&name(S), expecting).await.unwrap();
         // A repeat, through the statement that looks first.
-        let repeat = store.append(&name(S), batch(vec![keyed("k0")])).await.unwrap();
+        let repeat = store
+            .append(&name(S), batch(vec![keyed("k0")]))
+            .await
+            .unwrap();
         assert_eq!(repeat.duplicates(), 1);
     }
     let rows = pool.fetch_all(
@@ -193,9 +218,11 @@ async fn the_plans_of_the_append_are_kept() {
     let rows = rows.await.unwrap();
     assert!(rows.len() >= 3, "{} statements", rows.len());
     for row in rows {
-        let (statement, generic, custom): (String, i64, i64) =
-            (row.get(0), row.get(1), row.get(2));
-        assert!(generic >= 10 && custom <= 5, "{generic} generic, {custom} custom: {statement}");
+        let (statement, generic, custom): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        assert!(
+            generic >= 10 && custom <= 5,
+            "{generic} generic, {custom} custom: {statement}"
+        );
     }
 }
 
@@ -206,7 +233,9 @@ async fn names_and_keys_of_512_bytes_that_do_not_compress() {
     let store = place.open().await;
     let mut rng = fastrand::Rng::with_seed(7);
     let mut random = || -> String {
-        let mut text: String = std::iter::repeat_with(|| rng.char('\u{80}'..'\u{7ff}')).take(256).collect();
+        let mut text: String = std::iter::repeat_with(|| rng.char('\u{80}'..'\u{7ff}'))
+            .take(256)
+            .collect();
         assert_eq!(text.len(), 512);
         text.shrink_to_fit();
         text
@@ -214,8 +243,14 @@ async fn names_and_keys_of_512_bytes_that_do_not_compress() {
     let stream = random();
     let (order, dedup) = (random(), random());
     let sent = entry("x").with_order_key(&order).with_dedup_key(&dedup);
-    store.append(&name(&stream), batch(vec![sent.clone()])).await.unwrap();
-    let repeat = store.append(&name(&stream), batch(vec![sent.clone()])).await.unwrap();
+    store
+        .append(&name(&stream), batch(vec![sent.clone()]))
+        .await
+        .unwrap();
+    let repeat = store
+        .append(&name(&stream), batch(vec![sent.clone()]))
+        .await
+        .unwrap();
     assert_eq!(repeat.duplicates(), 1);
     let found = page(&store, &stream, Query::new().order_key(&order)).await;
     assert_eq!(found.records[0].entry, sent);
@@ -235,12 +270,27 @@ async fn in_a_transaction_of_the_caller() {
     {
         let inside = store.in_transaction(&mut open);
         let wrong = batch(vec![entry("x")]).with_expected(7);
-        assert!(inside.append(&name(S), wrong).await.unwrap_err().is_conflict());
+        assert!(
+            inside
+                .append(&name(S), wrong)
+                .await
+                .unwrap_err()
+                .is_conflict()
+        );
         let wrong = batch(vec![keyed("k")]).with_expected(Expected::NoStream);
-        assert!(inside.append(&name(S), wrong).await.unwrap_err().is_conflict());
+        assert!(
+            inside
+                .append(&name(S), wrong)
+                .await
+                .unwrap_err()
+                .is_conflict()
+        );
         append(&inside, S, "2").await.unwrap();
         assert_eq!(page(&inside, S, Query::new()).await.records.len(), 2);
-        assert_eq!(inside.stat(&name(S)).await.unwrap().unwrap().last_version, 2);
+        assert_eq!(
+            inside.stat(&name(S)).await.unwrap().unwrap().last_version,
+            2
+        );
         let unsupported = inside.trim(&name(S), &1).await.unwrap_err();
         assert!(matches!(unsupported.kind(), Kind::Unsupported { .. }));
         assert!(inside.store_head().await.is_err());
@@ -278,7 +328,9 @@ async fn a_dropped_append_spoils_the_transaction() {
     append(&store, S, "1").await.unwrap();
     let mut blocker = place.schema.database.connect().await.unwrap();
     let mut held = blocker.begin().await.unwrap();
-    append(&store.in_transaction(&mut held), S, "held").await.unwrap();
+    append(&store.in_transaction(&mut held), S, "held")
+        .await
+        .unwrap();
 
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut open = connection.begin().await.unwrap();
@@ -318,7 +370,10 @@ async fn one_of_many_with_the_same_expectation_wins() {
                 Ok(_) => won += 1,
                 Err(e) => assert_eq!(
                     *e.kind(),
-                    Kind::Conflict { expected: Expected::Exactly(round), actual: round + 1 }
+                    Kind::Conflict {
+                        expected: Expected::Exactly(round),
+                        actual: round + 1
+                    }
                 ),
             }
         }
@@ -332,13 +387,19 @@ async fn one_of_many_with_the_same_expectation_wins() {
 async fn a_verified_repeat_with_other_content_is_refused_before_a_conflict() {
     let place = Place::fresh().await;
     let store = place.open().await;
-    store.append(&name(S), batch(vec![keyed("k")])).await.unwrap();
+    store
+        .append(&name(S), batch(vec![keyed("k")]))
+        .await
+        .unwrap();
     let other = entry("other content").with_dedup_key("k");
     for expected in [Expected::Any, Expected::Exactly(9)] {
         let sent = batch(vec![entry("fresh"), other.clone()]);
         let sent = sent.with_expected(expected).with_verified_duplicates(true);
         let refused = store.append(&name(S), sent).await.unwrap_err();
-        let kind = Kind::DedupMismatch { index: 1, original: Some(1) };
+        let kind = Kind::DedupMismatch {
+            index: 1,
+            original: Some(1),
+        };
         assert_eq!(*refused.kind(), kind, "{expected}");
     }
     let same = batch(vec![keyed("k")]).with_verified_duplicates(true);
@@ -358,17 +419,27 @@ async fn a_stream_that_stays_locked_ends_by_the_deadline() {
     append(&store, S, "1").await.unwrap();
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut held = connection.begin().await.unwrap();
-    append(&store.in_transaction(&mut held), S, "held").await.unwrap();
+    append(&store.in_transaction(&mut held), S, "held")
+        .await
+        .unwrap();
 
-    let short = place.config.clone().with_deadline(Duration::from_millis(300));
-    let impatient = PostgresStore::open_with(&place.url(), short.clone()).await.unwrap();
+    let short = place
+        .config
+        .clone()
+        .with_deadline(Duration::from_millis(300));
+    let impatient = PostgresStore::open_with(&place.url(), short.clone())
+        .await
+        .unwrap();
     let late = append(&impatient, S, "late").await.unwrap_err();
     assert_eq!(*late.kind(), Kind::Timeout);
     // On a pool of the application nothing ends the statement in the server.
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();
     let guest = PostgresStore::with_pool(pool, short).await.unwrap();
     let late = append(&guest, S, "maybe").await.unwrap_err();
-    assert_eq!((late.kind(), late.applied()), (&Kind::Timeout, Applied::Unknown));
+    assert_eq!(
+        (late.kind(), late.applied()),
+        (&Kind::Timeout, Applied::Unknown)
+    );
     held.rollback().await.unwrap();
     assert!(append(&store, S, "2").await.unwrap()[0].version <= 4);
 }

@@ -23,8 +23,14 @@ impl Harness for PostgresHarness {
 
     async fn open(&self, place: &Place, setup: &Setup) -> Result<Arc<dyn Store<i64>>> {
         // A few connections each: hundreds of cases share a server.
-        let config = place.config.clone().with_deadline(setup.deadline).with_max_connections(6);
-        Ok(Arc::new(PostgresStore::open_with(&place.url(), config).await?))
+        let config = place
+            .config
+            .clone()
+            .with_deadline(setup.deadline)
+            .with_max_connections(6);
+        Ok(Arc::new(
+            PostgresStore::open_with(&place.url(), config).await?,
+        ))
     }
 
     fn capabilities(&self) -> Capabilities {

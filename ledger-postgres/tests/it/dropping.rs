@@ -1,7 +1,7 @@
 //! Futures that are dropped, connections that are cut.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -10,7 +10,9 @@ use ledger_postgres::PostgresStore;
 use ledger_testkit::Postgres;
 use sqlx::Executor;
 
-use crate::support::{Place, all_page, append, batch, entry, everything, keyed, name, page, scalar};
+use crate::support::{
+    Place, all_page, append, batch, entry, everything, keyed, name, page, scalar,
+};
 
 /// Catches a `BEGIN` cut in the middle, which poisons the connection of a
 /// pool, and half a batch.
@@ -18,7 +20,9 @@ use crate::support::{Place, all_page, append, batch, entry, everything, keyed, n
 async fn hundreds_of_dropped_futures_leave_a_pool_of_one_in_order() {
     let place = Place::fresh().await;
     let config = place.config.clone().with_max_connections(1);
-    let store = PostgresStore::open_with(&place.url(), config).await.unwrap();
+    let store = PostgresStore::open_with(&place.url(), config)
+        .await
+        .unwrap();
     let mut rng = fastrand::Rng::with_seed(11);
     for n in 0..400_u32 {
         let micros = Duration::from_micros(rng.u64(0..1_500));
@@ -39,12 +43,25 @@ async fn hundreds_of_dropped_futures_leave_a_pool_of_one_in_order() {
                 AND query LIKE '%{s}%'";
     assert_eq!(scalar(&place, idle).await, 0);
     for n in 0..5 {
-        let found = page(&store, &format!("s{n}"), Query::new().limit(10_000)).await.records;
-        assert!(found.iter().zip(1..).all(|(r, version)| r.version == version));
+        let found = page(&store, &format!("s{n}"), Query::new().limit(10_000))
+            .await
+            .records;
+        assert!(
+            found
+                .iter()
+                .zip(1..)
+                .all(|(r, version)| r.version == version)
+        );
         // Whole batches: a pair, and the keyed one before it if it was new.
-        let pairs = found.iter().filter(|r| &*r.entry.payload == b"pair").count();
+        let pairs = found
+            .iter()
+            .filter(|r| &*r.entry.payload == b"pair")
+            .count();
         assert_eq!(pairs % 2, 0);
-        let mut keys: Vec<_> = found.iter().filter_map(|r| r.entry.dedup_key.clone()).collect();
+        let mut keys: Vec<_> = found
+            .iter()
+            .filter_map(|r| r.entry.dedup_key.clone())
+            .collect();
         let all = keys.len();
         keys.sort();
         keys.dedup();
@@ -59,7 +76,9 @@ async fn an_append_while_a_read_is_not_polled() {
     let place = Place::fresh().await;
     let config = place.config.clone().with_max_connections(1);
     let config = config.with_deadline(Duration::from_secs(5));
-    let store = PostgresStore::open_with(&place.url(), config).await.unwrap();
+    let store = PostgresStore::open_with(&place.url(), config)
+        .await
+        .unwrap();
     append(&store, "a", "1").await.unwrap();
     let read = ReadAll::new(AllQuery::new(), store.limits()).unwrap();
     let mut unpolled = std::pin::pin!(store.read_all(&read));
@@ -120,7 +139,10 @@ async fn terminated_backends_lose_no_acknowledged_entry_and_store_none_twice() {
     texts.dedup();
     assert_eq!(texts.len(), all.len(), "stored twice");
     let unknown = unknown.load(Ordering::Relaxed);
-    println!("{acks} acknowledged, {unknown} unknown, {} stored", all.len());
+    println!(
+        "{acks} acknowledged, {unknown} unknown, {} stored",
+        all.len()
+    );
     assert!(unknown > 0, "no connection was cut while it mattered");
 }
 
@@ -147,7 +169,9 @@ async fn a_crash_of_the_server_loses_nothing_and_the_handle_goes_on() {
 async fn close_waits_for_appends_and_leaves_the_pool_of_the_application() {
     let place = Place::fresh().await;
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();
-    let store = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     let running: Vec<_> = (0..20)
         .map(|n| {
             let store = store.clone();
@@ -166,5 +190,8 @@ async fn close_waits_for_appends_and_leaves_the_pool_of_the_application() {
     }
     assert!(append(&store, "a", "late").await.is_err());
     assert!(!pool.is_closed());
-    assert_eq!(scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await, stored);
+    assert_eq!(
+        scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await,
+        stored
+    );
 }

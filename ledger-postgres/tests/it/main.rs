@@ -1,4 +1,9 @@
 //! The tests of the PostgreSQL backend, on real servers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper of a test may panic, and a stress test tells what it met"
+)]
 
 mod appends;
 mod conformance;

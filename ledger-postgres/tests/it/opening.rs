@@ -57,12 +57,18 @@ async fn a_sequence_that_is_behind_is_refused_also_after_a_trim() {
     let store = place.open().await;
     assert_eq!(store.trim(&name("a"), &i64::MAX).await.unwrap(), 5);
     raw(&place, "SELECT setval('{s}.ledger_pos', 3)").await;
-    assert_eq!(scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await, 0);
+    assert_eq!(
+        scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await,
+        0
+    );
     refused(&place).await;
     raw(&place, "SELECT setval('{s}.ledger_pos', 5, false)").await;
     refused(&place).await;
     raw(&place, "SELECT setval('{s}.ledger_pos', 6, false)").await;
-    assert_eq!(append(&place.open().await, "a", "6").await.unwrap()[0].version, 6);
+    assert_eq!(
+        append(&place.open().await, "a", "6").await.unwrap()[0].version,
+        6
+    );
 }
 
 /// Catches a durability that is taken for granted: a role's setting, one of a
@@ -73,13 +79,35 @@ async fn a_weaker_synchronous_commit_writes_nothing() {
     let store = place.open().await;
     append(&store, "a", "1").await.unwrap();
     let role = format!("weak_{}", place.schema.database.name());
-    raw(&place, &format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'x'")).await;
-    raw(&place, &format!("ALTER ROLE {role} SET synchronous_commit = off")).await;
-    let options = place.schema.database.options().clone().username(&role).password("x");
+    raw(
+        &place,
+        &format!("CREATE ROLE {role} SUPERUSER LOGIN PASSWORD 'x'"),
+    )
+    .await;
+    raw(
+        &place,
+        &format!("ALTER ROLE {role} SET synchronous_commit = off"),
+    )
+    .await;
+    let options = place
+        .schema
+        .database
+        .options()
+        .clone()
+        .username(&role)
+        .password("x");
     let pool = sqlx::PgPool::connect_with(options.clone()).await.unwrap();
     let opened = PostgresStore::with_pool(pool.clone(), place.config.clone()).await;
-    assert!(opened.unwrap_err().to_string().contains("synchronous_commit"));
-    let lossy = place.config.clone().with_durability(Durability::MayLoseLast);
+    assert!(
+        opened
+            .unwrap_err()
+            .to_string()
+            .contains("synchronous_commit")
+    );
+    let lossy = place
+        .config
+        .clone()
+        .with_durability(Durability::MayLoseLast);
     let lossy = PostgresStore::with_pool(pool, lossy).await.unwrap();
     append(&lossy, "a", "2").await.unwrap();
     drop(lossy);
@@ -88,16 +116,28 @@ async fn a_weaker_synchronous_commit_writes_nothing() {
     let setting = options.options([("synchronous_commit", "on")]);
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
     let pool = pool.connect_with(setting).await.unwrap();
-    let later = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let later = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     pool.execute("SET synchronous_commit = off").await.unwrap();
-    for sent in [batch(vec![keyed("k")]), batch(vec![crate::support::entry("x")])] {
+    for sent in [
+        batch(vec![keyed("k")]),
+        batch(vec![crate::support::entry("x")]),
+    ] {
         let refused = later.append(&name("a"), sent).await.unwrap_err();
-        assert_eq!((refused.kind(), refused.applied()), (&Kind::Misconfigured, Applied::No));
+        assert_eq!(
+            (refused.kind(), refused.applied()),
+            (&Kind::Misconfigured, Applied::No)
+        );
     }
     pool.execute("SET synchronous_commit = on").await.unwrap();
     let mut open = pool.begin().await.unwrap();
-    open.execute("SET LOCAL synchronous_commit = local").await.unwrap();
-    let refused = append(&later.in_transaction(&mut open), "a", "x").await.unwrap_err();
+    open.execute("SET LOCAL synchronous_commit = local")
+        .await
+        .unwrap();
+    let refused = append(&later.in_transaction(&mut open), "a", "x")
+        .await
+        .unwrap_err();
     assert_eq!(*refused.kind(), Kind::Misconfigured);
     open.rollback().await.unwrap();
     assert_eq!(append(&later, "a", "3").await.unwrap()[0].version, 3);
@@ -120,7 +160,10 @@ async fn many_services_that_start_at_once_make_one_store() {
         let store = opened.await.unwrap().unwrap();
         heads.push(store.store_head().await.unwrap());
     }
-    assert!(heads.windows(2).all(|w| w[0] == w[1]), "one store, one identity");
+    assert!(
+        heads.windows(2).all(|w| w[0] == w[1]),
+        "one store, one identity"
+    );
 }
 
 /// Catches an empty store where one was expected, tables that were made by
@@ -133,11 +176,16 @@ async fn what_is_not_there_or_not_ours_is_refused() {
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();
     PostgresStore::migrate(&pool, &place.config).await.unwrap();
     PostgresStore::migrate(&pool, &place.config).await.unwrap();
-    let store = PostgresStore::open_existing(&place.url(), place.config.clone()).await.unwrap();
+    let store = PostgresStore::open_existing(&place.url(), place.config.clone())
+        .await
+        .unwrap();
     append(&store, "a", "1").await.unwrap();
     raw(&place, "UPDATE {s}.ledger_meta SET format = 2").await;
     let newer = PostgresStore::open_existing(&place.url(), place.config.clone()).await;
-    assert_eq!(*newer.unwrap_err().kind(), Kind::NewerFormat { known: 1, found: 2 });
+    assert_eq!(
+        *newer.unwrap_err().kind(),
+        Kind::NewerFormat { known: 1, found: 2 }
+    );
     assert!(!store.health().await.unwrap().ok);
     raw(&place, "DROP TABLE {s}.ledger_meta").await;
     let pieces = refused(&place).await;
@@ -147,9 +195,14 @@ async fn what_is_not_there_or_not_ours_is_refused() {
     let config = place.config.clone();
     let config = config.with_prefix(ledger_core::Identifier::prefix("ledger_entries").unwrap());
     raw_script(&place, &PostgresStore::schema_sql(&config)).await;
-    let beside = PostgresStore::open_existing(&place.url(), config).await.unwrap();
+    let beside = PostgresStore::open_existing(&place.url(), config)
+        .await
+        .unwrap();
     append(&beside, "a", "beside").await.unwrap();
-    assert_eq!(scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await, 1);
+    assert_eq!(
+        scalar(&place, "SELECT count(*) FROM {s}.ledger_entries").await,
+        1
+    );
 }
 
 async fn raw_script(place: &Place, script: &str) {
@@ -164,7 +217,8 @@ async fn a_database_that_is_not_utf_8_is_refused() {
     let server = Postgres::get().await.unwrap();
     let mut connection = server.connect().await.unwrap();
     let database = format!("ledger_latin_{}", std::process::id());
-    let make = format!("CREATE DATABASE {database} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
+    let make =
+        format!("CREATE DATABASE {database} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'");
     connection.execute(sqlx::AssertSqlSafe(make)).await.unwrap();
     let place = Place::fresh().await;
     let options = place.schema.database.options().clone().database(&database);
@@ -183,7 +237,13 @@ async fn a_role_that_may_append_and_read_but_not_migrate() {
     let role = format!("app_{}_{}", place.schema.database.name(), place.schema.name);
     raw(&place, &format!("CREATE ROLE {role} LOGIN PASSWORD 'x'")).await;
     raw(&place, &format!("GRANT USAGE ON SCHEMA {{s}} TO {role}")).await;
-    let options = place.schema.database.options().clone().username(&role).password("x");
+    let options = place
+        .schema
+        .database
+        .options()
+        .clone()
+        .username(&role)
+        .password("x");
     let pool = sqlx::PgPool::connect_with(options).await.unwrap();
     // It may not make the tables, and is told the step.
     let opened = PostgresStore::with_pool(pool.clone(), place.config.clone()).await;
@@ -197,26 +257,42 @@ async fn a_role_that_may_append_and_read_but_not_migrate() {
     ] {
         raw(&place, &format!("GRANT {grant} TO {role}")).await;
     }
-    let app = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let app = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     append(&app, "a", "1").await.unwrap();
-    app.append(&name("a"), batch(vec![keyed("k")])).await.unwrap();
-    app.append(&name("a"), batch(vec![keyed("k"), keyed("l")])).await.unwrap();
-    assert_eq!(page(&app, "a", Query::new().after(1)).await.records.len(), 2);
+    app.append(&name("a"), batch(vec![keyed("k")]))
+        .await
+        .unwrap();
+    app.append(&name("a"), batch(vec![keyed("k"), keyed("l")]))
+        .await
+        .unwrap();
+    assert_eq!(
+        page(&app, "a", Query::new().after(1)).await.records.len(),
+        2
+    );
     assert_eq!(everything(&app).await.len(), 3);
     let mut open = pool.begin().await.unwrap();
     let sent = app.in_transaction(&mut open);
-    sent.append(&name("new"), batch(vec![keyed("k")])).await.unwrap();
+    sent.append(&name("new"), batch(vec![keyed("k")]))
+        .await
+        .unwrap();
     drop(sent);
     append(&owner, "a", "fast").await.unwrap();
     // Another handle of the role: whom does it wait for?
-    let other = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let other = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     let held = other.explain_head().await.unwrap();
     assert_eq!(held.len(), 1, "{held:?}");
     open.commit().await.unwrap();
     assert!(app.health().await.unwrap().ok);
     let trim = app.trim(&name("a"), &1).await.unwrap_err();
     assert_eq!(*trim.kind(), Kind::Misconfigured);
-    for grant in ["DELETE ON {s}.ledger_entries", "UPDATE (trimmed) ON {s}.ledger_meta"] {
+    for grant in [
+        "DELETE ON {s}.ledger_entries",
+        "UPDATE (trimmed) ON {s}.ledger_meta",
+    ] {
         raw(&place, &format!("GRANT {grant} TO {role}")).await;
     }
     assert_eq!(app.trim(&name("a"), &1).await.unwrap(), 1);
@@ -234,7 +310,10 @@ async fn a_password_is_never_told() {
     let (head, tail) = url.split_once('@').unwrap();
     let (user, _) = head.rsplit_once(':').unwrap();
     let wrong = format!("{user}:{secret}@{tail}");
-    let short = place.config.clone().with_deadline(std::time::Duration::from_millis(500));
+    let short = place
+        .config
+        .clone()
+        .with_deadline(std::time::Duration::from_millis(500));
     let mut told = Vec::new();
     for url in [
         wrong,
@@ -242,8 +321,10 @@ async fn a_password_is_never_told() {
         format!("postgres://u:{secret}@127.0.0.1:notaport/x"),
         format!("postgres://u:{secret}@127.0.0.1/x?sslmode={secret}"),
     ] {
-        let error = PostgresStore::open_with(&url, short.clone()).await.unwrap_err();
-        let mut source: Option<&(dyn std::error::Error)> = Some(&error);
+        let error = PostgresStore::open_with(&url, short.clone())
+            .await
+            .unwrap_err();
+        let mut source: Option<&dyn std::error::Error> = Some(&error);
         while let Some(e) = source {
             told.push(format!("{e} {e:?}"));
             source = e.source();
@@ -253,6 +334,9 @@ async fn a_password_is_never_told() {
     told.push(format!("{store:?} {:?}", place.config));
     assert!(told.len() >= 5);
     for text in told {
-        assert!(!text.contains(secret) && !text.contains("only-for-tests"), "{text}");
+        assert!(
+            !text.contains(secret) && !text.contains("only-for-tests"),
+            "{text}"
+        );
     }
 }

@@ -15,9 +15,14 @@ async fn a_dump_restored_into_a_fresh_cluster_goes_on() {
     let place = Place::fresh().await;
     let store = place.open().await;
     for n in 0..40 {
-        append(&store, &format!("s{}", n % 4), &n.to_string()).await.unwrap();
+        append(&store, &format!("s{}", n % 4), &n.to_string())
+            .await
+            .unwrap();
     }
-    store.append(&name("s0"), batch(vec![keyed("k")])).await.unwrap();
+    store
+        .append(&name("s0"), batch(vec![keyed("k")]))
+        .await
+        .unwrap();
     let last = append(&store, "s1", "newest").await.unwrap()[0].id;
     assert_eq!(store.trim(&name("s1"), &last).await.unwrap(), 11);
     let half = all_page(&store, AllQuery::new().limit(10)).await;
@@ -28,9 +33,19 @@ async fn a_dump_restored_into_a_fresh_cluster_goes_on() {
         .args(["--schema", &place.schema.name, "--dbname", &place.url()])
         .output()
         .unwrap();
-    assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+    assert!(
+        dump.status.success(),
+        "{}",
+        String::from_utf8_lossy(&dump.stderr)
+    );
     let mut psql = Command::new(Postgres::program("psql").unwrap())
-        .args(["--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", &database.url()])
+        .args([
+            "--quiet",
+            "--set",
+            "ON_ERROR_STOP=1",
+            "--dbname",
+            &database.url(),
+        ])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -39,7 +54,9 @@ async fn a_dump_restored_into_a_fresh_cluster_goes_on() {
     assert!(psql.wait().unwrap().success());
 
     let config = place.config.clone();
-    let restored = PostgresStore::open_existing(&database.url(), config).await.unwrap();
+    let restored = PostgresStore::open_existing(&database.url(), config)
+        .await
+        .unwrap();
     assert_eq!(everything(&restored).await, everything(&store).await);
     // A cursor of the old cluster, and the newest id although it was trimmed.
     let rest = all_page(&restored, AllQuery::new().after(half.next)).await;
@@ -48,11 +65,20 @@ async fn a_dump_restored_into_a_fresh_cluster_goes_on() {
     assert_eq!(again[0].version, 12);
     assert!(again[0].id > last);
     let stale = batch(vec![keyed("k")]).with_expected(3);
-    assert_eq!(restored.append(&name("s0"), stale).await.unwrap().duplicates(), 1);
+    assert_eq!(
+        restored
+            .append(&name("s0"), stale)
+            .await
+            .unwrap()
+            .duplicates(),
+        1
+    );
 
     // A dump that is older than a reader: said, not silent.
     let ahead = append(&store, "s2", "only in the old one").await.unwrap();
-    let ahead = append(&store, "s2", "only in the old one").await.unwrap()[0].id.max(ahead[0].id);
+    let ahead = append(&store, "s2", "only in the old one").await.unwrap()[0]
+        .id
+        .max(ahead[0].id);
     let read = ledger_core::Read::new(Query::new().after(ahead), store.limits()).unwrap();
     let refused = restored.read(&name("s2"), &read).await.unwrap_err();
     assert_eq!(*refused.kind(), Kind::InvalidCursor);

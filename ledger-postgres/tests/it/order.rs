@@ -43,7 +43,8 @@ impl Ours {
             query = query.after(next);
         }
         let page = all_page(store, query).await;
-        self.seen.extend(page.records.iter().map(|found| text(&found.record)));
+        self.seen
+            .extend(page.records.iter().map(|found| text(&found.record)));
         self.next = Some(page.next);
         page.end
     }
@@ -59,7 +60,9 @@ async fn an_entry_that_commits_late_is_not_skipped() {
     append(&store, "a", "before").await.unwrap();
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut open = connection.begin().await.unwrap();
-    append(&store.in_transaction(&mut open), "slow", "slow").await.unwrap();
+    append(&store.in_transaction(&mut open), "slow", "slow")
+        .await
+        .unwrap();
     append(&store, "b", "fast").await.unwrap();
 
     naive.poll(&place).await;
@@ -70,13 +73,25 @@ async fn an_entry_that_commits_late_is_not_skipped() {
     assert_eq!(held.len(), 1, "{held:?}");
     assert!(held[0].holder.starts_with("pid "), "{held:?}");
     // A stream never waits for another one.
-    assert_eq!(store.stat(&crate::support::name("b")).await.unwrap().unwrap().last_version, 1);
+    assert_eq!(
+        store
+            .stat(&crate::support::name("b"))
+            .await
+            .unwrap()
+            .unwrap()
+            .last_version,
+        1
+    );
 
     open.commit().await.unwrap();
     naive.poll(&place).await;
     while ours.poll(&store).await != PageEnd::CaughtUp {}
     assert_eq!(ours.seen, ["before", "slow", "fast"]);
-    assert_eq!(naive.seen, ["before", "fast"], "the naive reader has skipped");
+    assert_eq!(
+        naive.seen,
+        ["before", "fast"],
+        "the naive reader has skipped"
+    );
     assert!(store.explain_head().await.unwrap().is_empty());
     let stats = store.fence_stats();
     assert!(stats.fences > 0 && stats.waits > 0, "{stats:?}");
@@ -90,7 +105,9 @@ async fn a_gap_of_a_rolled_back_append_holds_nobody_up() {
     let store = place.open().await;
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut open = connection.begin().await.unwrap();
-    append(&store.in_transaction(&mut open), "slow", "gone").await.unwrap();
+    append(&store.in_transaction(&mut open), "slow", "gone")
+        .await
+        .unwrap();
     append(&store, "b", "there").await.unwrap();
     let mut ours = Ours::default();
     assert_eq!(ours.poll(&store).await, PageEnd::Undecided);
@@ -137,7 +154,10 @@ async fn a_held_commit_is_waited_for() {
     let (mut naive, mut ours) = (Naive::default(), Ours::default());
     naive.poll(&place).await;
     assert_eq!(ours.poll(&store).await, PageEnd::Undecided);
-    assert!(!slow.is_finished(), "an append was acknowledged before its commit");
+    assert!(
+        !slow.is_finished(),
+        "an append was acknowledged before its commit"
+    );
     gate.close().await.unwrap();
     slow.await.unwrap().unwrap();
     naive.poll(&place).await;
@@ -156,23 +176,40 @@ async fn a_snapshot_that_stands_still_is_not_read_behind_a_fence() {
     let store = place.open().await;
     let mut writer = place.schema.database.connect().await.unwrap();
     let mut slow = writer.begin().await.unwrap();
-    append(&store.in_transaction(&mut slow), "slow", "slow").await.unwrap();
+    append(&store.in_transaction(&mut slow), "slow", "slow")
+        .await
+        .unwrap();
     append(&store, "b", "fast").await.unwrap();
 
     let mut reader = place.schema.database.connect().await.unwrap();
-    let mut still = reader.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
+    let mut still = reader
+        .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .await
+        .unwrap();
     let entries = place.table("entries");
     let highest = format!("SELECT max(pos) FROM {entries}");
-    let through: i64 = still.fetch_one(sqlx::AssertSqlSafe(highest)).await.unwrap().get(0);
+    let through: i64 = still
+        .fetch_one(sqlx::AssertSqlSafe(highest))
+        .await
+        .unwrap()
+        .get(0);
     slow.commit().await.unwrap();
     // The fence of the naive reader clears, and it delivers up to there.
     let holders = format!(
         "SELECT count(*) FROM pg_locks WHERE relation = '{entries}'::regclass \
          AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()"
     );
-    let left: i64 = still.fetch_one(sqlx::AssertSqlSafe(holders)).await.unwrap().get(0);
+    let left: i64 = still
+        .fetch_one(sqlx::AssertSqlSafe(holders))
+        .await
+        .unwrap()
+        .get(0);
     let read = format!("SELECT count(*) FROM {entries} WHERE pos <= {through}");
-    let read: i64 = still.fetch_one(sqlx::AssertSqlSafe(read)).await.unwrap().get(0);
+    let read: i64 = still
+        .fetch_one(sqlx::AssertSqlSafe(read))
+        .await
+        .unwrap()
+        .get(0);
     assert_eq!((left, read), (0, 1), "of two entries");
     {
         let inside = store.in_transaction(&mut still);
@@ -185,7 +222,9 @@ async fn a_snapshot_that_stands_still_is_not_read_behind_a_fence() {
     let options = place.schema.database.options().clone();
     let options = options.options([("default_transaction_isolation", "repeatable read")]);
     let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-    let refused = PostgresStore::with_pool(pool, place.config.clone()).await.unwrap_err();
+    let refused = PostgresStore::with_pool(pool, place.config.clone())
+        .await
+        .unwrap_err();
     assert_eq!(*refused.kind(), Kind::Misconfigured);
 }
 
@@ -200,24 +239,36 @@ async fn idle_and_long_transactions_of_others_stall_nobody() {
     let mut sessions = Vec::new();
     for database in [&elsewhere, &*place.schema.database] {
         let mut connection = database.connect().await.unwrap();
-        connection.execute("BEGIN; CREATE TEMP TABLE idle (n int)").await.unwrap();
+        connection
+            .execute("BEGIN; CREATE TEMP TABLE idle (n int)")
+            .await
+            .unwrap();
         sessions.push(connection);
     }
     let mut dump = place.schema.database.connect().await.unwrap();
-    let sql = format!("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM {}", place.table("entries"));
+    let sql = format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM {}",
+        place.table("entries")
+    );
     dump.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
 
     append(&store, "a", "1").await.unwrap();
     let horizon = "SELECT count(*) FROM {s}.ledger_entries \
                    WHERE xmin::text::bigint >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-    assert_eq!(scalar(&place, horizon).await, 1, "a horizon hides the entry");
+    assert_eq!(
+        scalar(&place, horizon).await,
+        1,
+        "a horizon hides the entry"
+    );
     let mut ours = Ours::default();
     assert_eq!(ours.poll(&store).await, PageEnd::CaughtUp);
     assert_eq!(ours.seen, ["1"]);
     // Also where a fence is needed.
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut open = connection.begin().await.unwrap();
-    append(&store.in_transaction(&mut open), "gone", "gone").await.unwrap();
+    append(&store.in_transaction(&mut open), "gone", "gone")
+        .await
+        .unwrap();
     open.rollback().await.unwrap();
     append(&store, "a", "2").await.unwrap();
     ours.poll(&store).await;
@@ -235,21 +286,34 @@ async fn writers_that_never_end_do_not_starve_a_reader() {
     // open, and one id is missing.
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();
     let mut open = pool.begin().await.unwrap();
-    append(&store.in_transaction(&mut open), "l0", "l0").await.unwrap();
+    append(&store.in_transaction(&mut open), "l0", "l0")
+        .await
+        .unwrap();
     let mut ours = Ours::default();
     let mut delivered = 0;
     for n in 0..10 {
         append(&store, "b", &format!("b{n}")).await.unwrap();
         let mut next = pool.begin().await.unwrap();
-        append(&store.in_transaction(&mut next), &format!("r{n}"), "r").await.unwrap();
+        append(&store.in_transaction(&mut next), &format!("r{n}"), "r")
+            .await
+            .unwrap();
         ours.poll(&store).await;
         open.commit().await.unwrap();
         // Here a fence that is made now would wait for `next`.
         ours.poll(&store).await;
-        assert!(ours.seen.len() > delivered, "round {n}: nothing was delivered");
+        assert!(
+            ours.seen.len() > delivered,
+            "round {n}: nothing was delivered"
+        );
         delivered = ours.seen.len();
         let mut again = pool.begin().await.unwrap();
-        append(&store.in_transaction(&mut again), &format!("l{}", n + 1), "l").await.unwrap();
+        append(
+            &store.in_transaction(&mut again),
+            &format!("l{}", n + 1),
+            "l",
+        )
+        .await
+        .unwrap();
         next.commit().await.unwrap();
         open = again;
     }
@@ -270,7 +334,9 @@ async fn a_prepared_transaction_is_waited_for_over_a_restart_and_a_crash() {
         append(&store, "a", "before").await.unwrap();
         let mut connection = place.schema.database.connect().await.unwrap();
         let mut open = connection.begin().await.unwrap();
-        append(&store.in_transaction(&mut open), "slow", "slow").await.unwrap();
+        append(&store.in_transaction(&mut open), "slow", "slow")
+            .await
+            .unwrap();
         let prepare = format!("PREPARE TRANSACTION 'p-{}'", place.schema.name);
         open.execute(sqlx::AssertSqlSafe(prepare)).await.unwrap();
         drop(open);
@@ -291,10 +357,16 @@ async fn a_prepared_transaction_is_waited_for_over_a_restart_and_a_crash() {
         assert_ne!(before, after, "a naive fence takes the holder for gone");
         assert_eq!(ours.poll(&store).await, PageEnd::Undecided);
         let held = store.explain_head().await.unwrap();
-        assert!(held.iter().any(|h| h.holder.contains("prepared")), "{held:?}");
+        assert!(
+            held.iter().any(|h| h.holder.contains("prepared")),
+            "{held:?}"
+        );
         let commit = format!("COMMIT PREPARED 'p-{}'", place.schema.name);
         let mut connection = place.schema.database.connect().await.unwrap();
-        connection.execute(sqlx::AssertSqlSafe(commit)).await.unwrap();
+        connection
+            .execute(sqlx::AssertSqlSafe(commit))
+            .await
+            .unwrap();
         while ours.poll(&store).await != PageEnd::CaughtUp {}
         assert_eq!(ours.seen, ["before", "slow", "fast"]);
     }
@@ -312,7 +384,10 @@ async fn history_full_of_trimmed_gaps_is_read_behind_one_fence() {
         let receipts = append(&store, stream, &n.to_string()).await.unwrap();
         last = receipts[0].id;
     }
-    let removed = store.trim(&crate::support::name("trimmed"), &last).await.unwrap();
+    let removed = store
+        .trim(&crate::support::name("trimmed"), &last)
+        .await
+        .unwrap();
     assert_eq!(removed, 200);
     let fresh = place.open().await;
     assert_eq!(everything(&fresh).await.len(), 100);
@@ -322,7 +397,10 @@ async fn history_full_of_trimmed_gaps_is_read_behind_one_fence() {
     let newest = all_page(&fresh, AllQuery::new().desc().limit(2)).await;
     assert_eq!(newest.records.len(), 2);
     let head = place.open().await.store_head().await.unwrap();
-    let mut later = Ours { next: Some(head), ..Ours::default() };
+    let mut later = Ours {
+        next: Some(head),
+        ..Ours::default()
+    };
     append(&store, "a", "later").await.unwrap();
     later.poll(&fresh).await;
     assert_eq!(later.seen, ["later"]);
@@ -336,19 +414,27 @@ async fn a_first_fence_that_waits_lets_nobody_start() {
     let store = place.open().await;
     let mut connection = place.schema.database.connect().await.unwrap();
     let mut open = connection.begin().await.unwrap();
-    append(&store.in_transaction(&mut open), "slow", "slow").await.unwrap();
+    append(&store.in_transaction(&mut open), "slow", "slow")
+        .await
+        .unwrap();
     append(&store, "b", "fast").await.unwrap();
 
     let short = std::time::Duration::from_millis(1_500);
     let config = place.config.clone().with_deadline(short);
-    let fresh = PostgresStore::open_with(&place.url(), config).await.unwrap();
+    let fresh = PostgresStore::open_with(&place.url(), config)
+        .await
+        .unwrap();
     let first = all_page(&fresh, AllQuery::new().desc()).await;
     assert_eq!((first.records.len(), first.end), (0, PageEnd::Undecided));
     let refused = fresh.store_head().await.unwrap_err();
     assert_eq!(*refused.kind(), Kind::Timeout);
     open.commit().await.unwrap();
     let page = all_page(&fresh, AllQuery::new().desc().after(first.next)).await;
-    let seen: Vec<_> = page.records.iter().map(|found| text(&found.record)).collect();
+    let seen: Vec<_> = page
+        .records
+        .iter()
+        .map(|found| text(&found.record))
+        .collect();
     assert_eq!(seen, ["fast", "slow"]);
     assert_eq!(everything(&fresh).await.len(), 2);
 }

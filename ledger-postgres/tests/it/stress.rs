@@ -32,7 +32,9 @@ async fn child() {
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(WRITERS);
     let pool = pool.connect(&url).await.unwrap();
     let config = Config::new().with_schema(schema);
-    let store = PostgresStore::with_pool(pool.clone(), config).await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone(), config)
+        .await
+        .unwrap();
     let writers = (0..WRITERS).map(|_| tokio::spawn(write(store.clone(), pool.clone(), end)));
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
@@ -91,7 +93,9 @@ async fn read_store(store: PostgresStore, done: Arc<AtomicBool>) -> Seen {
         // Asked before the page: it then has everything.
         let over = done.load(Ordering::Acquire);
         let found = all_page(&store, query).await;
-        let of = |f: &ledger_core::StoreRecord<i64>| (f.record.id, f.stream.to_string(), f.record.version);
+        let of = |f: &ledger_core::StoreRecord<i64>| {
+            (f.record.id, f.stream.to_string(), f.record.version)
+        };
         seen.extend(found.records.iter().map(of));
         if over && found.end == PageEnd::CaughtUp {
             return seen;
@@ -109,7 +113,12 @@ async fn read_stream(store: PostgresStore, stream: String, done: Arc<AtomicBool>
         let over = done.load(Ordering::Acquire);
         let after = seen.last().map_or(0, |(id, ..)| *id);
         let found = page(&store, &stream, Query::new().after(after).limit(50)).await;
-        seen.extend(found.records.iter().map(|r| (r.id, stream.clone(), r.version)));
+        seen.extend(
+            found
+                .records
+                .iter()
+                .map(|r| (r.id, stream.clone(), r.version)),
+        );
         if over && found.end == PageEnd::CaughtUp {
             return seen;
         }
@@ -153,8 +162,15 @@ async fn stress(place: Arc<Place>, label: &str, millis: u64) {
         .map(|n| tokio::spawn(read_stream(store.clone(), format!("s{n}"), done.clone())))
         .collect();
     let naive = tokio::spawn(read_naively(place.clone(), done.clone()));
-    let wait = move || children.iter_mut().all(|c| c.wait().is_ok_and(|s| s.success()));
-    assert!(tokio::task::spawn_blocking(wait).await.unwrap(), "a writer failed");
+    let wait = move || {
+        children
+            .iter_mut()
+            .all(|c| c.wait().is_ok_and(|s| s.success()))
+    };
+    assert!(
+        tokio::task::spawn_blocking(wait).await.unwrap(),
+        "a writer failed"
+    );
     done.store(true, Ordering::Release);
 
     let rows = raw(
@@ -171,7 +187,10 @@ async fn stress(place: Arc<Place>, label: &str, millis: u64) {
     for (_, stream, version) in &all {
         let last = versions.entry(stream).or_default();
         *last += 1;
-        assert_eq!(version, last, "{stream}: versions in the order of ids, without gaps");
+        assert_eq!(
+            version, last,
+            "{stream}: versions in the order of ids, without gaps"
+        );
     }
     for reader in whole {
         let seen = reader.await.unwrap();
@@ -180,8 +199,15 @@ async fn stress(place: Arc<Place>, label: &str, millis: u64) {
     }
     for (n, reader) in streams.into_iter().enumerate() {
         let stream = format!("s{n}");
-        let expected: Seen = all.iter().filter(|(_, s, _)| *s == stream).cloned().collect();
-        assert!(reader.await.unwrap() == expected, "{stream}: skipped, or out of order");
+        let expected: Seen = all
+            .iter()
+            .filter(|(_, s, _)| *s == stream)
+            .cloned()
+            .collect();
+        assert!(
+            reader.await.unwrap() == expected,
+            "{stream}: skipped, or out of order"
+        );
     }
     let naive = naive.await.unwrap();
     let stats: Vec<_> = handles.iter().map(PostgresStore::fence_stats).collect();
@@ -193,8 +219,14 @@ async fn stress(place: Arc<Place>, label: &str, millis: u64) {
     );
     let fences: u64 = stats.iter().map(|s| s.fences).sum();
     let waits: u64 = stats.iter().map(|s| s.waits).sum();
-    assert!(fences > 0 && waits > 0, "a run that never waited proves nothing");
-    assert!(naive < all.len(), "the naive reader was not put to the test");
+    assert!(
+        fences > 0 && waits > 0,
+        "a run that never waited proves nothing"
+    );
+    assert!(
+        naive < all.len(),
+        "the naive reader was not put to the test"
+    );
 }
 
 /// Catches every reader that is right most of the time.
