@@ -18,7 +18,6 @@ use crate::call::{Call, Gate, Work, run};
 use crate::config::Config;
 use crate::error::During;
 use crate::fence::{Fence, FenceStats};
-use crate::open::{self, Missing};
 use crate::read::Assigned;
 use crate::read_all::Reader;
 use crate::schema::{self, Names};
@@ -51,78 +50,6 @@ impl PostgresStore {
         Self {
             inner: Arc::new(inner),
         }
-    }
-
-    /// Opens a store with a pool of its own, and makes the tables where none
-    /// are and the role may.
-    ///
-    /// The URL is that of sqlx: `postgres://user:password@host:5432/database`,
-    /// with `?sslmode=verify-full` and the like; TLS needs a feature of this
-    /// crate.
-    ///
-    /// # Errors
-    ///
-    /// `Misconfigured` names what is wrong and the fix: missing tables and no
-    /// right to make them, a weak `synchronous_commit`, a changed sequence, a
-    /// standby, another encoding than UTF-8, a wrong URL, user or database.
-    /// `NewerFormat`; `Unavailable` if the server does not answer within the
-    /// deadline.
-    pub async fn open(url: &str) -> Result<Self> {
-        Self::open_with(url, Config::default()).await
-    }
-
-    /// [`open`](Self::open), with other choices.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open); `InvalidInput` for a choice out of range.
-    pub async fn open_with(url: &str, config: Config) -> Result<Self> {
-        let pool = open::own_pool(url, &config).await?;
-        open::open(pool, config, true, Missing::Make).await
-    }
-
-    /// Opens a store that has to be there: nothing is ever made.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_with`](Self::open_with); `Misconfigured` if there are no
-    /// tables.
-    pub async fn open_existing(url: &str, config: Config) -> Result<Self> {
-        let pool = open::own_pool(url, &config).await?;
-        open::open(pool, config, true, Missing::Refuse).await
-    }
-
-    /// Opens a store on the application's pool, which is never closed. Tables
-    /// are made as in [`open`](Self::open).
-    ///
-    /// The settings of the pool stay as they are. Without a
-    /// `statement_timeout` a statement that is overdue goes on in the server
-    /// after its call has ended with an unknown outcome; its connection is
-    /// then closed, and replaced by the pool.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_with`](Self::open_with); `Misconfigured` also if the
-    /// connections default to a stricter isolation than READ COMMITTED.
-    pub async fn with_pool(pool: PgPool, config: Config) -> Result<Self> {
-        open::open(pool, config, false, Missing::Make).await
-    }
-
-    /// Makes the tables, or brings them up to the format of this release.
-    /// Harmless where nothing is to be done, and where several do it at once.
-    ///
-    /// # Errors
-    ///
-    /// `NewerFormat`; `Misconfigured` if the role may not.
-    pub async fn migrate(pool: &PgPool, config: &Config) -> Result<()> {
-        open::migrate(pool.clone(), config.clone()).await
-    }
-
-    /// The script that [`migrate`](Self::migrate) runs where no tables are, to
-    /// be read or run by hand. Each run of it makes a store of its own.
-    #[must_use]
-    pub fn schema_sql(config: &Config) -> String {
-        schema::script(&Names::of(config), None, true)
     }
 
     /// Appends and reads in the caller's transaction: entries become visible

@@ -8,6 +8,8 @@
 mod appends;
 mod conformance;
 mod dropping;
+mod errors;
+mod history;
 mod opening;
 mod operations;
 mod order;
