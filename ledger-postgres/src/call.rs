@@ -61,6 +61,8 @@ pub(crate) struct Call {
     writing: Arc<AtomicBool>,
     /// Whether nobody waits for the answer any more.
     abandoned: Arc<AtomicBool>,
+    /// Whether rows were left on the connection.
+    littered: Arc<AtomicBool>,
 }
 
 impl Call {
@@ -69,12 +71,19 @@ impl Call {
             deadline: Instant::now() + deadline,
             writing: Arc::default(),
             abandoned: Arc::default(),
+            littered: Arc::default(),
         }
     }
 
     /// Whether the caller has dropped its future.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
+    }
+
+    /// Notes that rows may be left on the connection, which is then closed
+    /// instead of read to the end.
+    pub(crate) fn leaves_rows(&self, some: bool) {
+        self.littered.fetch_or(some, Ordering::AcqRel);
     }
 
     /// Runs a statement that writes. If the deadline interrupts it, the
@@ -201,7 +210,12 @@ async fn once<S: Sync, T>(
         return Err(Error::new(Kind::Timeout, "nobody waits for the answer"));
     }
     match timeout_at(call.deadline, work(asked, &mut connection, call)).await {
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(answer)) => {
+            if call.littered.load(Ordering::Acquire) {
+                connection.close_on_drop();
+            }
+            Ok(answer)
+        }
         Ok(Err(e)) => {
             if matches!(
                 e.kind(),

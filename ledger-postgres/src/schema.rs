@@ -146,15 +146,20 @@ pub(crate) enum Found {
 }
 
 pub(crate) async fn look(connection: &mut PgConnection, names: &Names) -> Result<Found> {
+    // Not to_regclass: it answers from a cache that does not learn what was
+    // made while this transaction waited for the lock of the migration.
+    let prefix = &names.prefix;
+    let tables = ["meta", "entries", "streams", "pos"].map(|name| format!("{prefix}_{name}"));
     let query = sqlx::query(
-        "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL OR \
-         to_regclass($3) IS NOT NULL OR to_regclass($4) IS NOT NULL",
+        "SELECT count(*) FILTER (WHERE c.relname = $2) > 0, \
+                count(*) FILTER (WHERE c.relname <> $2) > 0 \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = $1 AND c.relname = ANY($3)",
     );
     let query = query
-        .bind(&names.meta)
-        .bind(&names.entries)
-        .bind(&names.streams)
-        .bind(&names.pos);
+        .bind(names.schema.as_str())
+        .bind(&tables[0])
+        .bind(&tables[..]);
     let row = query.fetch_one(&mut *connection).await;
     let row = row.map_err(|e| convert(&e, During::Read))?;
     let (meta, others): (bool, bool) = (get(&row, 0)?, get(&row, 1)?);
@@ -197,7 +202,9 @@ pub(crate) fn check_format(found: u32) -> Result<()> {
 /// other: the whole step holds an advisory lock, and looks again under it.
 pub(crate) async fn migrate(connection: &mut PgConnection, names: &Names) -> Result<StoreId> {
     let failed = |e: sqlx::Error| convert(&e, During::Write);
-    let mut transaction = connection.begin().await.map_err(failed)?;
+    // With a snapshot of before the lock, the look under it would be worthless.
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+    let mut transaction = connection.begin_with(begin).await.map_err(failed)?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
         .bind(format!("ledger migrates {}", names.meta))
         .execute(&mut *transaction)

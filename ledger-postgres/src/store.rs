@@ -165,19 +165,18 @@ impl Store<i64> for PostgresStore {
         let asked = (stream.clone(), read.clone());
         let page = self
             .inner
-            .run(During::Read, asked, |(inner, asked), connection, _| {
-                let (names, assigned) = (&inner.names, &inner.assigned);
-                read::read(
-                    connection,
-                    names,
-                    assigned,
-                    &asked.0,
-                    &asked.1,
-                    During::Read,
-                )
+            .run(During::Read, asked, |(inner, asked), connection, call| {
+                async move {
+                    let (names, assigned) = (&inner.names, &inner.assigned);
+                    let (stream, read) = asked;
+                    let read = read::read(connection, names, assigned, stream, read, During::Read);
+                    let (page, cut) = read.await?;
+                    call.leaves_rows(cut);
+                    Ok(page)
+                }
                 .boxed()
             });
-        Ok(page.await?.0)
+        page.await
     }
 
     async fn stat(&self, stream: &StreamName) -> Result<Option<StreamStat<i64>>> {
@@ -253,11 +252,16 @@ impl Store<i64> for PostgresStore {
         let page = self.inner.run(
             During::Read,
             read.clone(),
-            |(inner, read), connection, _| {
-                async move { inner.reader().page(connection, read).await }.boxed()
+            |(inner, read), connection, call| {
+                async move {
+                    let (page, cut) = inner.reader().page(connection, read).await?;
+                    call.leaves_rows(cut);
+                    Ok(page)
+                }
+                .boxed()
             },
         );
-        Ok(page.await?.0)
+        page.await
     }
 
     async fn store_head(&self) -> Result<StoreCursor> {

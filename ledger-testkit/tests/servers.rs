@@ -1,5 +1,9 @@
 //! What the process started ends with it.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
@@ -47,7 +51,10 @@ fn a_killed_process_leaves_no_server_and_no_directory() {
     let directory = Path::new(&data).parent().unwrap();
     let end = Instant::now() + Duration::from_secs(20);
     while directory.exists() || TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < end, "the server or {directory:?} is still there");
+        assert!(
+            Instant::now() < end,
+            "the server or {directory:?} is still there"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

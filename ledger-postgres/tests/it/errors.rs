@@ -28,7 +28,9 @@ async fn each_sqlstate_has_its_kind_outcome_and_advice() {
     append(&store, "a", "before").await.unwrap();
     let short = std::time::Duration::from_millis(700);
     let impatient = place.config.clone().with_deadline(short);
-    let impatient = PostgresStore::open_with(&place.url(), impatient).await.unwrap();
+    let impatient = PostgresStore::open_with(&place.url(), impatient)
+        .await
+        .unwrap();
     for (code, kind, retry) in [
         ("53100", Kind::DiskFull, Retry::Call),
         ("53200", Kind::Unavailable, Retry::Call),
@@ -47,7 +49,11 @@ async fn each_sqlstate_has_its_kind_outcome_and_advice() {
     ] {
         let error = append(&store, "a", code).await.unwrap_err();
         assert_eq!(*error.kind(), kind, "{code}");
-        assert_eq!((error.applied(), error.retry()), (Applied::No, retry), "{code}");
+        assert_eq!(
+            (error.applied(), error.retry()),
+            (Applied::No, retry),
+            "{code}"
+        );
         let source = std::error::Error::source(&error).unwrap();
         assert!(source.to_string().contains(code), "{source}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
@@ -56,7 +62,10 @@ async fn each_sqlstate_has_its_kind_outcome_and_advice() {
     for code in ["40001", "40P01", "55P03"] {
         let error = append(&impatient, "a", code).await.unwrap_err();
         assert_eq!(error.applied(), Applied::No, "{code}");
-        assert!(matches!(error.kind(), Kind::Timeout | Kind::Contention), "{error}");
+        assert!(
+            matches!(error.kind(), Kind::Timeout | Kind::Contention),
+            "{error}"
+        );
     }
     // In a caller's transaction each of them ends the transaction.
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();
@@ -76,15 +85,28 @@ async fn ids_and_versions_end_instead_of_wrapping() {
     let place = Place::fresh().await;
     let store = place.open().await;
     append(&store, "a", "1").await.unwrap();
-    raw(&place, "UPDATE {s}.ledger_streams SET head = 9223372036854775806").await;
-    let two = store.append(&name("a"), batch(vec![entry("x"), entry("y")])).await;
+    raw(
+        &place,
+        "UPDATE {s}.ledger_streams SET head = 9223372036854775806",
+    )
+    .await;
+    let two = store
+        .append(&name("a"), batch(vec![entry("x"), entry("y")]))
+        .await;
     assert_eq!(*two.unwrap_err().kind(), Kind::LimitReached);
     let last = append(&store, "a", "last").await.unwrap();
     assert_eq!(last[0].version, u64::MAX / 2);
     let beyond = append(&store, "a", "beyond").await.unwrap_err();
-    assert_eq!((beyond.kind(), beyond.applied()), (&Kind::LimitReached, Applied::No));
+    assert_eq!(
+        (beyond.kind(), beyond.applied()),
+        (&Kind::LimitReached, Applied::No)
+    );
 
-    raw(&place, "SELECT setval('{s}.ledger_pos', 9223372036854775806)").await;
+    raw(
+        &place,
+        "SELECT setval('{s}.ledger_pos', 9223372036854775806)",
+    )
+    .await;
     assert_eq!(append(&store, "b", "last").await.unwrap()[0].id, i64::MAX);
     let beyond = append(&store, "b", "beyond").await.unwrap_err();
     assert_eq!(*beyond.kind(), Kind::LimitReached);
@@ -97,15 +119,22 @@ async fn pages_are_read_from_an_index_whatever_the_plan() {
     let place = Place::fresh().await;
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1);
     let pool = pool.connect(&place.url()).await.unwrap();
-    let store = PostgresStore::with_pool(pool.clone(), place.config.clone()).await.unwrap();
+    let store = PostgresStore::with_pool(pool.clone(), place.config.clone())
+        .await
+        .unwrap();
     for stream in ["a", "b"] {
         let entries = (0..4_000).map(|n| entry("x").with_order_key(format!("k{}", n % 50)));
-        store.append(&name(stream), batch(entries.collect())).await.unwrap();
+        store
+            .append(&name(stream), batch(entries.collect()))
+            .await
+            .unwrap();
     }
     raw(&place, "ANALYZE {s}.ledger_entries").await;
     page(&store, "a", Query::new().after(2_000).limit(20)).await;
     page(&store, "a", Query::new().order_key("k7").limit(20)).await;
-    pool.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    pool.execute("SET plan_cache_mode = force_generic_plan")
+        .await
+        .unwrap();
     let statements = "SELECT name, statement FROM pg_prepared_statements \
                       WHERE statement LIKE 'SELECT e.pos%LIMIT 21'";
     let statements = pool.fetch_all(statements).await.unwrap();
@@ -121,10 +150,16 @@ async fn pages_are_read_from_an_index_whatever_the_plan() {
             "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) \
              EXECUTE {prepared} ('a', 1, 9223372036854775807, {fourth})"
         );
-        let rows = pool.fetch_all(sqlx::raw_sql(AssertSqlSafe(explain))).await.unwrap();
+        let rows = pool
+            .fetch_all(sqlx::raw_sql(AssertSqlSafe(explain)))
+            .await
+            .unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         let plan = plan.join("\n");
         assert!(plan.contains(index), "{plan}");
-        assert!(!plan.contains("Removed by Filter") && !plan.contains("Seq Scan on ledger_entries"), "{plan}");
+        assert!(
+            !plan.contains("Removed by Filter") && !plan.contains("Seq Scan on ledger_entries"),
+            "{plan}"
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use ledger_core::{
-    Batch, Capabilities, Error, Expected, Health, Kind, Page, Read, ReadAll, Receipts,
-    Record, Result, Store, StoreOrder, StorePage, StreamName, StreamStat,
+    Batch, Capabilities, Error, Expected, Health, Kind, Page, Read, ReadAll, Receipts, Record,
+    Result, Store, StoreOrder, StorePage, StreamName, StreamStat,
 };
 use ledger_postgres::PostgresStore;
 use ledger_storetest::history::{Client, Recorder, check};
@@ -30,7 +30,11 @@ impl Store<i64> for Slow {
     async fn append(&self, stream: &StreamName, batch: Batch) -> Result<Receipts<i64>> {
         let lost = |_| Error::new(Kind::Unavailable, "no transaction");
         let mut open = self.pool.begin().await.map_err(lost)?;
-        let receipts = self.store.in_transaction(&mut open).append(stream, batch).await?;
+        let receipts = self
+            .store
+            .in_transaction(&mut open)
+            .append(stream, batch)
+            .await?;
         tokio::time::sleep(Duration::from_micros(fastrand::u64(0..5_000))).await;
         if fastrand::u8(0..8) == 0 {
             let _ = open.rollback().await;
@@ -128,6 +132,12 @@ async fn a_history_with_slow_transactions_and_ended_sessions_is_legal() {
     let history = recorder.finish(&store).await.unwrap();
     let summary = check(&history, StoreOrder::Total).unwrap_or_else(|e| panic!("{e}"));
     println!("{summary:?}");
-    assert!(summary.unknown_present + summary.unknown_absent > 0, "no session was ended in time");
-    assert!(summary.undecided_pages > 0 && summary.duplicates > 0, "not put to the test");
+    assert!(
+        summary.unknown_present + summary.unknown_absent > 0,
+        "no session was ended in time"
+    );
+    assert!(
+        summary.undecided_pages > 0 && summary.duplicates > 0,
+        "not put to the test"
+    );
 }

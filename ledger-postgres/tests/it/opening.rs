@@ -146,8 +146,8 @@ async fn a_weaker_synchronous_commit_writes_nothing() {
     raw(&place, &format!("DROP ROLE {role}")).await;
 }
 
-/// Catches migrations without a lock: of two services that start at once, one
-/// fails, or both make a store.
+/// Catches migrations without a lock, and a look under the lock that answers
+/// from a cache of before it: of two services that start at once, one fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_services_that_start_at_once_make_one_store() {
     let place = Place::fresh().await;

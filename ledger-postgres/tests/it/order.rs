@@ -438,3 +438,52 @@ async fn a_first_fence_that_waits_lets_nobody_start() {
     assert_eq!(seen, ["fast", "slow"]);
     assert_eq!(everything(&fresh).await.len(), 2);
 }
+
+/// Catches a reader on a standby: it shows no holders, so a fence there clears
+/// at once, and the reader skips.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_refused() {
+    let primary = Postgres::private(&[]).await.unwrap();
+    let place = Place::on(&primary).await.unwrap();
+    let store = place.open().await;
+    let standby = primary.standby().await.unwrap();
+    let mut connection = place.schema.database.connect().await.unwrap();
+    let mut open = connection.begin().await.unwrap();
+    append(&store.in_transaction(&mut open), "slow", "slow")
+        .await
+        .unwrap();
+    append(&store, "b", "fast").await.unwrap();
+
+    let options = standby.options().clone();
+    let options = options.database(place.schema.database.name());
+    let mut reader = sqlx::PgConnection::connect_with(&options).await.unwrap();
+    let entries = place.table("entries");
+    let visible = format!("SELECT count(*) FROM {entries}");
+    loop {
+        let visible = sqlx::AssertSqlSafe(visible.clone());
+        let rows = reader.fetch_one(visible).await.unwrap();
+        if rows.get::<i64, _>(0) == 1 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let holders = format!(
+        "SELECT count(*) FROM pg_locks WHERE relation = '{entries}'::regclass \
+         AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()"
+    );
+    let holders = reader
+        .fetch_one(sqlx::AssertSqlSafe(holders))
+        .await
+        .unwrap();
+    assert_eq!(
+        holders.get::<i64, _>(0),
+        0,
+        "the naive fence clears, one entry short"
+    );
+    let pool = sqlx::PgPool::connect_with(options).await.unwrap();
+    let opened = PostgresStore::with_pool(pool, place.config.clone()).await;
+    let refused = opened.unwrap_err();
+    assert_eq!(*refused.kind(), Kind::Misconfigured);
+    assert!(refused.to_string().contains("standby"), "{refused}");
+    open.commit().await.unwrap();
+}

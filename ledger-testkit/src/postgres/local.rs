@@ -41,12 +41,16 @@ struct Pipes {
 }
 
 impl LocalServer {
-    pub(super) async fn start(settings: &[&str]) -> Result<Self> {
+    pub(super) async fn start(settings: &[&str], primary: Option<&Self>) -> Result<Self> {
         let binaries = binaries()?;
         let port = free_port()?;
         let mut command = unprivileged();
         command.args(["sh", "-c", include_str!("local.sh"), "ledger-testkit"]);
-        command.arg(binaries).arg(port.to_string()).arg(PASSWORD);
+        command
+            .arg(binaries)
+            .arg(port.to_string())
+            .arg(PASSWORD)
+            .arg(primary.map_or_else(String::new, |p| p.port.to_string()));
         for setting in SETTINGS.iter().chain(settings) {
             command.args(["-c", setting]);
         }

@@ -1,14 +1,14 @@
 # Runs a server in a directory of its own until standard input ends, which it
 # does when the process at its other end dies in whatever way; then stops the
 # server and removes the directory. Commands on standard input: restart, crash.
-# $1: directory of the binaries, $2: port, $3: password, then settings
+# $1: directory of the binaries, $2: port, $3: password, $4: port of the primary
+# if it is to be a standby, then settings
 trap '' INT TERM HUP
-bin=$1 port=$2 password=$3
-shift 3
+bin=$1 port=$2 password=$3 primary=$4
+shift 4
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ledger-pg.XXXXXX") || exit 1
 fail() { echo "failed: $1"; cat "$dir/log" >&2; rm -rf "$dir"; exit 1; }
 start() {
-    set -- "$@"
     "$bin/postgres" -D "$dir/data" -k "$dir" -p "$port" -c listen_addresses=127.0.0.1 "$@" \
         </dev/null >>"$dir/log" 2>&1 &
     pid=$!
@@ -16,8 +16,13 @@ start() {
 stop() { kill "-$1" "$pid" 2>/dev/null; wait "$pid"; }
 cd "$dir" || exit 1
 echo "$password" >"$dir/password"
-"$bin/initdb" --no-sync -D "$dir/data" -U ledger -A password --pwfile="$dir/password" \
-    -E UTF8 --locale=C.UTF-8 </dev/null >"$dir/log" 2>&1 || fail initdb
+if [ -n "$primary" ]; then
+    PGPASSWORD=$password "$bin/pg_basebackup" -h 127.0.0.1 -p "$primary" -U ledger -R -c fast \
+        -D "$dir/data" </dev/null >"$dir/log" 2>&1 || fail pg_basebackup
+else
+    "$bin/initdb" --no-sync -D "$dir/data" -U ledger -A password --pwfile="$dir/password" \
+        -E UTF8 --locale=C.UTF-8 </dev/null >"$dir/log" 2>&1 || fail initdb
+fi
 start "$@"
 echo "started $dir"
 while read -r command; do

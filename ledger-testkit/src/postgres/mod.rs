@@ -57,7 +57,20 @@ impl Postgres {
     ///
     /// If there are no binaries: what to install.
     pub async fn private(settings: &[&str]) -> Result<Self> {
-        let local = LocalServer::start(settings).await?;
+        let local = LocalServer::start(settings, None).await?;
+        Ok(Self::new(local.options(), Way::Local, Some(local)))
+    }
+
+    /// A standby of this server, which is one of [`private`](Self::private).
+    ///
+    /// # Errors
+    ///
+    /// If this is another server, or there are no binaries.
+    pub async fn standby(&self) -> Result<Self> {
+        let Some(primary) = &self.local else {
+            return Err(Error::new("only a private server can have a standby"));
+        };
+        let local = LocalServer::start(&[], Some(primary)).await?;
         Ok(Self::new(local.options(), Way::Local, Some(local)))
     }
 
@@ -89,6 +102,12 @@ impl Postgres {
     #[must_use]
     pub fn way(&self) -> Way {
         self.way
+    }
+
+    /// How to connect to the maintenance database, as the owner of the server.
+    #[must_use]
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
     }
 
     /// A connection to the maintenance database, as the owner of the server.
@@ -253,7 +272,7 @@ async fn find() -> Result<Postgres> {
         let found = match way {
             Way::Url => from_url().await,
             Way::Docker => docker::start(forced.is_some()).await.map(|o| (o, None)),
-            Way::Local => LocalServer::start(&[])
+            Way::Local => LocalServer::start(&[], None)
                 .await
                 .map(|s| (s.options(), Some(s))),
         };
