@@ -60,6 +60,7 @@ bugs! {
     ForgetsLastAtOpen 8 "the newest entry is gone after an opening" [E08];
     ForgetsKeysAtOpen 9 "dedup keys are gone after an opening" [E08 E09];
     CountersFromRowsAtOpen 34 "an opening counts versions from what is left" [M02 C08];
+    CloseDoesNothing 49 "works on after close" [R01];
     // Duplicates.
     DedupNever 5 "stores every repeat" [E01 E02];
     DedupRace 5 "looks for the key, then inserts" [E02 E11 R03];
