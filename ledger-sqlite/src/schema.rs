@@ -77,7 +77,7 @@ CREATE INDEX "{prefix}_entries_order" ON "{prefix}_entries" (stream_id, order_ke
   WHERE order_key IS NOT NULL;
 CREATE TABLE "{prefix}_checkpoints" (
   name TEXT NOT NULL COLLATE BINARY PRIMARY KEY,
-  value INTEGER NOT NULL,
+  value BLOB NOT NULL,
   version INTEGER NOT NULL,
   fence INTEGER NOT NULL,
   holder TEXT,

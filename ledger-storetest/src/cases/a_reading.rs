@@ -159,10 +159,12 @@ impl<I: EntryId> Asked<I> {
 pub(super) async fn a11_filters_in_combination<I: EntryId>(lab: &Lab<I>) -> Verdict {
     let store = lab.open().await?;
     let stream = name("a11");
+    let mut given = Vec::new();
     for n in 0..24 {
         let key = [Some("k"), None, Some("K"), Some("k"), Some("k2")][n % 5];
         let mut sent = entry("a11", n as u64);
         sent.order_key = key.map(str::to_owned);
+        given.push(sent.clone());
         append_one(&*store, &stream, sent).await?;
         if n % 4 == 0 {
             let beside = entry("beside", n as u64).with_order_key("k");
@@ -170,6 +172,8 @@ pub(super) async fn a11_filters_in_combination<I: EntryId>(lab: &Lab<I>) -> Verd
         }
     }
     let all = whole(&*store, &stream).await?;
+    let found: Vec<_> = all.iter().map(|record| record.entry.clone()).collect();
+    check::same_list("P16", "what the filters choose from", &found, &given)?;
     let id = |at: usize| all.get(at).map(|record| record.id.clone());
 
     for asked in every_combination(&[None, id(6), id(20)], &[None, id(17), id(3)]) {

@@ -134,19 +134,26 @@ pub(super) async fn d07_counter_by_cas<I: EntryId>(lab: &Lab<I>) -> Verdict {
     let clients = (0..CLIENTS).map(|client| {
         let (store, stream) = (handles[client as usize % 2].clone(), stream.clone());
         async move {
-            let (mut done, mut conflicts) = (0, 0);
+            let (mut done, mut conflicts, mut known) = (0, 0, 0);
             while done < steps {
                 let stat = store.stat(&stream).await?;
                 let seen = stat.map_or(0, |stat| stat.last_version);
+                // Otherwise a store whose stat stands still is tried for ever.
+                let step = "a stat after an answer that named a version";
+                check::that("P4", step, seen >= known, format!("at least {known}"), seen)?;
                 let next = batch([entry("d07", seen + 1)]).with_expected(seen);
                 match store.append(&stream, next).await {
                     Ok(receipts) => {
                         let version = receipts.last_version();
                         check::equal("P8", "the next value", version, Some(seen + 1))?;
+                        known = seen + 1;
                         done += 1;
                     }
                     Err(e) => match e.kind() {
-                        Kind::Conflict { actual, .. } if *actual > seen => conflicts += 1,
+                        Kind::Conflict { actual, .. } if *actual > seen => {
+                            known = *actual;
+                            conflicts += 1;
+                        }
                         _ => return Err(Failure::from(e)),
                     },
                 }

@@ -60,6 +60,7 @@ bugs! {
     ForgetsLastAtOpen 8 "the newest entry is gone after an opening" [E08];
     ForgetsKeysAtOpen 9 "dedup keys are gone after an opening" [E08 E09];
     CountersFromRowsAtOpen 34 "an opening counts versions from what is left" [M02 C08];
+    CloseDoesNothing 49 "works on after close" [R01];
     // Duplicates.
     DedupNever 5 "stores every repeat" [E01 E02];
     DedupRace 5 "looks for the key, then inserts" [E02 E11 R03];
@@ -117,7 +118,7 @@ bugs! {
     ContentTypeLost 64 "every content type is JSON" [N08 G01];
     ContentTypeFolded 26 "content types in lower case, ~ as -" [G01];
     OrderKeyCut 75 "cuts order keys at 255 bytes" [G02];
-    OrderKeyLost 64 "drops order keys" [A01];
+    OrderKeyLost 64 "drops order keys" [A01 A11];
     DedupKeyCut 75 "cuts dedup keys at 255 bytes" [G02];
     MetadataCut 29 "cuts metadata values at 255 bytes" [G01];
     MetadataLast 29 "drops the last pair of metadata" [A01 N09];
@@ -159,7 +160,7 @@ bugs! {
     NegativeAccepted 90 "a negative id is a bound like any other" [G05 C14];
     FutureIsEmpty 68 "an id ahead of the store reads nothing" [C14 G05];
     // The state of a stream.
-    StatCached 66 "the state is kept until the store is opened again" [A10 R03];
+    StatCached 66 "the state is kept until the store is opened again" [A10 D07 R03];
     LastIsFirst 66 "the last id is the first" [A10];
     RetainedIsVersion 66 "counts trimmed entries as retained" [A10 M02];
     VersionIsRetained 34 "the last version is what is retained" [M02];

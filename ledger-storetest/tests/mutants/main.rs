@@ -91,8 +91,8 @@ fn hangs(bug: Bug) -> bool {
 }
 
 /// The failure by which a case catches a bug, if it does.
-fn caught(bug: Bug, case: &Case<i64>) -> std::result::Result<Failure, String> {
-    let seconds = if hangs(bug) { 2 } else { 120 };
+fn caught(bug: Bug, case: &Case<i64>, patience: u64) -> std::result::Result<Failure, String> {
+    let seconds = if hangs(bug) { 2 } else { patience };
     let config = Config::default().with_case_timeout(Duration::from_secs(seconds));
     match run(Twist::Bug(bug), case, config).verdict {
         Ok(ran) => Err(format!("it passes: {ran:?}, SEED={}", config.seed)),
@@ -115,7 +115,7 @@ fn run(twist: Twist, case: &Case<i64>, config: Config) -> CaseReport {
 
 fn must_be_caught(bug: Bug) {
     for id in bug.caught_by() {
-        match caught(bug, &case(id)) {
+        match caught(bug, &case(id), 120) {
             Ok(failure) if is_promise(failure.promise) => {}
             Ok(failure) => panic!("{id} names no promise: {failure}"),
             Err(why) => panic!("{id} does not catch {bug:?} ({}): {why}", bug.wrong()),

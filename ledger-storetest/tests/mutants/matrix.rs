@@ -38,7 +38,7 @@ fn matrix() {
 fn row(bug: Bug) -> String {
     let mut caught = String::new();
     for case in all_cases() {
-        if crate::caught(bug, &case).is_err() {
+        if crate::caught(bug, &case, 20).is_err() {
             continue;
         }
         let id = case

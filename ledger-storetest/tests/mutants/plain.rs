@@ -179,7 +179,7 @@ impl Plain {
         if self.is(Quirk::Latency) {
             tokio::time::sleep(Duration::from_micros(fastrand::u64(0..5_000))).await;
         }
-        if self.closed.load(Ordering::Acquire) {
+        if self.closed.load(Ordering::Acquire) && !self.has(Bug::CloseDoesNothing) {
             return Err(Error::closed());
         }
         if self.poisoned.load(Ordering::Acquire) {
