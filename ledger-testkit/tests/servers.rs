@@ -1,9 +1,4 @@
 //! What the process started ends with it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking"
-)]
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
