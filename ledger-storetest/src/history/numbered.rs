@@ -48,17 +48,27 @@ impl Numbered {
         let text = std::str::from_utf8(&entry.payload).ok()?;
         let digits = text.strip_prefix(HEAD)?;
         let end = digits.find(|c: char| !c.is_ascii_digit())?;
-        let number = digits[..end].parse().ok()?;
-        (payload(number) == text).then_some(number)
+        let number: u64 = digits[..end].parse().ok()?;
+        let padded = digits[end..].strip_prefix(MIDDLE)?.strip_suffix(TAIL)?;
+        let right = padded.len() == pad(number) && padded.bytes().all(|b| b == b'.');
+        // "007" is another text of the same number.
+        let canonical = number == 0 || !digits.starts_with('0');
+        (right && canonical).then_some(number)
     }
 }
 
 const HEAD: &str = "{\"entry\":";
+const MIDDLE: &str = ",\"pad\":\"";
+const TAIL: &str = "\"}";
 
-/// Of varied length, so that entries and pages are.
+/// Payloads are of varied length, so that pages are.
+fn pad(number: u64) -> usize {
+    usize::try_from(number.wrapping_mul(0x9E37_79B9) >> 7 & 63).unwrap_or(0)
+}
+
 fn payload(number: u64) -> String {
-    let pad = usize::try_from(number.wrapping_mul(0x9E37_79B9) >> 7 & 63).unwrap_or(0);
-    format!("{HEAD}{number},\"pad\":\"{:.<pad$}\"}}", "")
+    let pad = pad(number);
+    format!("{HEAD}{number}{MIDDLE}{:.<pad$}{TAIL}", "")
 }
 
 #[cfg(test)]
@@ -75,7 +85,15 @@ mod tests {
             raw.payload = bytes.into();
             assert_eq!(Numbered::number_of(&raw), None);
         }
-        let raw = RawEntry::new(ContentType::JSON, 1, "{}");
-        assert_eq!(Numbered::number_of(&raw), None);
+        for other in [
+            "",
+            "{}",
+            "{\"entry\":",
+            "{\"entry\":1",
+            "{\"entry\":01,\"pad\":\"\"}",
+        ] {
+            let raw = RawEntry::new(ContentType::JSON, 1, other);
+            assert_eq!(Numbered::number_of(&raw), None, "{other}");
+        }
     }
 }

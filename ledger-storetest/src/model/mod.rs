@@ -6,6 +6,7 @@
 //! knows of them only that they compare.
 
 mod compare;
+mod pages;
 mod step;
 mod world;
 

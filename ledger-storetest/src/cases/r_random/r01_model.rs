@@ -8,8 +8,11 @@ use crate::case::{Failure, Ran, Verdict};
 use crate::lab::Lab;
 use crate::model::{Step, World, steps};
 
-/// How many lists of steps, each at a place of its own.
+/// How many lists of steps, each at a place of its own: so many at least, and
+/// on a fast store more.
 const LISTS: usize = 4;
+const MORE_LISTS: usize = 24;
+const MORE_FOR: Duration = Duration::from_millis(500);
 const STEPS: usize = 60;
 /// How long to look for a shorter list that fails too.
 const SHRINKING: Duration = Duration::from_secs(10);
@@ -22,8 +25,12 @@ const SHRINKING: Duration = Duration::from_secs(10);
 /// case foresees.
 pub(in crate::cases) async fn r01_model_state_machine<I: EntryId>(lab: &Lab<I>) -> Verdict {
     let mut rng = lab.rng();
-    let lists = LISTS.saturating_mul(lab.load.max(1) as usize);
-    for list in 0..lists {
+    let started = Instant::now();
+    let load = lab.load.max(1) as usize;
+    for list in 0..MORE_LISTS.saturating_mul(load) {
+        if list >= LISTS.saturating_mul(load) && started.elapsed() > MORE_FOR * lab.load.max(1) {
+            break;
+        }
         lab.step(format!("list {list} of random steps"));
         let steps = steps(&mut rng, STEPS);
         if let Err(failure) = attempt(lab, &steps).await {

@@ -13,6 +13,8 @@ use crate::history::{Client, Numbered};
 pub(super) const ROUNDS: usize = 8;
 /// Operations of each client in the free part, at most.
 const OPS: usize = 1200;
+/// What a slow store should do, if it can in three times the time.
+const FEW: usize = 50;
 /// How long the free part goes on; a slow store does fewer operations.
 const FREE: Duration = Duration::from_millis(900);
 pub(super) const STREAMS: usize = 4;
@@ -20,6 +22,8 @@ pub(super) const STREAMS: usize = 4;
 const EMPTY: usize = 10_000;
 /// Dedup keys in use at a time, for each stream.
 const KEYS: u64 = 24;
+/// After how many entries other keys come into use.
+const EPOCH: u64 = 150;
 
 /// A client that appends, reads, and trims if it may.
 pub(super) struct Worker<I> {
@@ -40,8 +44,8 @@ impl<I: EntryId> Worker<I> {
         let (started, load) = (Instant::now(), load.max(1));
         let ops = OPS.saturating_mul(load as usize);
         for op in 0..ops {
-            // A few at least, however slow the store.
-            if op > 10 && started.elapsed() > FREE * load {
+            let patience = if op < FEW { 3 * FREE } else { FREE };
+            if started.elapsed() > patience * load {
                 break;
             }
             self.anything().await?;
@@ -85,7 +89,7 @@ impl<I: EntryId> Worker<I> {
         let at = [0, self.rng.usize(..STREAMS)][self.rng.usize(..2)];
         let stream = self.names[at].clone();
         match self.rng.u8(..100) {
-            0..40 => {
+            0..45 => {
                 let keys = self.rng.bool().then_some(at);
                 let entries = self.entries(keys);
                 let expected = match self.rng.u8(..10) {
@@ -95,13 +99,13 @@ impl<I: EntryId> Worker<I> {
                 };
                 self.append(at, entries, expected).await
             }
-            40..58 => {
+            45..67 => {
                 let version = self.version(&stream).await?;
                 let keys = (self.rng.u8(..4) == 0).then_some(at);
                 let entries = self.entries(keys);
                 self.append(at, entries, Expected::Exactly(version)).await
             }
-            58..65 => match self.rng.choice(&self.batches).cloned() {
+            67..77 => match self.rng.choice(&self.batches).cloned() {
                 // The expectation is stale by now, which must not matter.
                 Some((at, entries, expected)) => {
                     let stream = &self.names[at];
@@ -109,8 +113,8 @@ impl<I: EntryId> Worker<I> {
                 }
                 None => Ok(()),
             },
-            65..67 if self.trims => self.trim().await,
-            65..70 => self.version(&stream).await.map(|_| ()),
+            77..79 if self.trims => self.trim().await,
+            77..83 => self.version(&stream).await.map(|_| ()),
             _ => {
                 let limit = [1, 3, 10, 60][self.rng.usize(..4)];
                 let newest = self.client.read(&stream, None, None, limit, true).await?;
@@ -141,7 +145,13 @@ impl<I: EntryId> Worker<I> {
         if keyed && appended.is_ok() && self.batches.len() < 50 {
             self.batches.push((at, entries, expected));
         }
-        unless_refused(appended)
+        unless_refused(appended)?;
+        if self.rng.bool() {
+            // Whatever is missing below the head shows as a gap.
+            let stream = &self.names[at];
+            self.client.read(stream, None, None, 12, true).await?;
+        }
+        Ok(())
     }
 
     /// The oldest half of the last stream goes.
@@ -163,12 +173,12 @@ impl<I: EntryId> Worker<I> {
     /// given.
     fn entries(&mut self, keys: Option<usize>) -> Vec<Numbered> {
         let most = [1, 1, 4, 20][self.rng.usize(..4)];
-        let epoch = self.batches.len() as u64;
         let entry = |rng: &mut fastrand::Rng| {
             let entry = self.client.recorder().entry();
             match keys {
                 Some(_) if rng.u8(..8) > 0 => {
-                    let key = epoch / 4 * KEYS + rng.u64(..KEYS);
+                    // As time goes on, other keys.
+                    let key = entry.number / EPOCH * KEYS + rng.u64(..KEYS);
                     entry.with_key(format!("key-{key}"))
                 }
                 _ => entry,
