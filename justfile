@@ -12,6 +12,17 @@ test:
 crate name:
     cargo test -p {{ name }}
 
+# The PostgreSQL backend against real servers.
+test-pg:
+    cargo test -p ledger-testkit -p ledger-postgres
+
+# Every backend that needs a server.
+test-integration: test-pg
+
+# Which broken store is caught by which case of the suite, as a table. Takes minutes.
+kill-matrix:
+    cargo test -p ledger-storetest --test mutants -- --ignored --nocapture matrix
+
 # Every backend against the conformance suite.
 conformance:
     cargo test --workspace --tests thread::

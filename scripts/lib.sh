@@ -46,6 +46,27 @@ need_rust() {
     need cc gcc libc6-dev
 }
 
+postgres_is_here() {
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+        { command -v pg_config >/dev/null && [[ -x $(pg_config --bindir)/initdb ]]; }
+}
+
+# PostgreSQL's programs, for the servers that the tests start themselves, even
+# where one is given by a URL or a container: restarts, crashes and standbys need
+# a server of one's own. Debian's package would start one more on its own; it is
+# told not to before it comes.
+need_postgres() {
+    postgres_is_here && return
+    local settings=/etc/postgresql-common/createcluster.conf
+    if [[ ! -e $settings ]] && install_packages postgresql-common && [[ -e $settings ]]; then
+        as_root sed -i 's/^#\?create_main_cluster *=.*/create_main_cluster = false/' "$settings"
+    fi
+    install_packages postgresql postgresql-client || true
+    postgres_is_here ||
+        die "PostgreSQL's server programs are missing and could not be installed. On Debian," \
+            "as root: apt-get install postgresql postgresql-client"
+}
+
 # A gate or a test run is made of stages and ends with `finish`. One started by
 # another adds what it leaves out to that one's list.
 failed=()
