@@ -41,6 +41,10 @@
 //! operation is refused. A failure names the promise, the step, what was
 //! expected and what was got.
 //!
+//! The cases under load record what every client asked and was answered, and
+//! [`history::check`] judges it by eleven rules; the module serves the fault
+//! tests of a backend's own as well.
+//!
 //! Random cases draw from a seed, which a failure prints; set
 //! `LEDGER_STORETEST_SEED` to repeat one.
 

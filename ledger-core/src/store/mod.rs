@@ -107,7 +107,8 @@ pub trait Store<I: EntryId>: Send + Sync {
     /// Reads a page of a stream. A stream that does not exist is empty.
     ///
     /// The page holds at most the limit, and ends early at
-    /// [`page_bytes`](Limits::page_bytes); it says how it ended.
+    /// [`page_bytes`](Limits::page_bytes); it says how it ended. One that ends
+    /// with `More` is not empty: a reader goes on behind its last record.
     ///
     /// # Errors
     ///
