@@ -59,3 +59,8 @@ pub use schema::schema_sql;
 
 /// The name in events.
 const BACKEND: &str = "sqlite";
+
+/// The example of the README is a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

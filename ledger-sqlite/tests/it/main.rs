@@ -10,6 +10,7 @@ mod closing;
 mod contention;
 mod damage;
 mod dropping;
+mod events;
 mod full;
 mod group;
 mod helpers;

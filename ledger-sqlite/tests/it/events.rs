@@ -1,0 +1,89 @@
+//! What happens is told through `tracing`, and never what is stored.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ledger_core::{Expected, NewEntry, Store, StoreExt};
+use sqlx::Connection;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::helpers::Place;
+
+#[derive(Clone, Default)]
+struct Capture(Arc<Mutex<Vec<String>>>);
+
+impl<S: Subscriber> Layer<S> for Capture {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "ledger" {
+            let mut text = Text(event.metadata().level().to_string());
+            event.record(&mut text);
+            self.0.lock().unwrap().push(text.0);
+        }
+    }
+}
+
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0 += &format!(" {field}={value:?}");
+    }
+}
+
+/// On a current-thread runtime the writer runs on this thread, so that the
+/// subscriber of the test hears it.
+#[tokio::test(flavor = "current_thread")]
+async fn open_migrate_retry_conflict_trim_and_close_are_told_without_payloads_or_keys() {
+    let capture = Capture::default();
+    let subscriber = tracing_subscriber::registry().with(capture.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let place = Place::new();
+    let store = place.open().await;
+    let orders = store.stream::<String>("orders");
+    let entry = || NewEntry::new("s3cret".to_owned()).order_key("s3cret");
+    let receipt = orders.append(entry().dedup_key("s3cret")).await.unwrap();
+    orders
+        .append(entry())
+        .expected(Expected::NoStream)
+        .await
+        .unwrap_err();
+
+    let mut other = sqlx::SqliteConnection::connect_with(&place.connect())
+        .await
+        .unwrap();
+    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let patient = store.with_deadline(Duration::from_millis(300)).unwrap();
+    patient
+        .stream::<String>("orders")
+        .append(entry())
+        .await
+        .unwrap_err();
+    lock.rollback().await.unwrap();
+
+    orders.trim(&receipt.id).await.unwrap();
+    store.close().await.unwrap();
+
+    let events = capture.0.lock().unwrap().clone();
+    let count = |words: &[&str]| {
+        let fits = |e: &&String| words.iter().all(|word| e.contains(word));
+        events.iter().filter(fits).count()
+    };
+    for once in [
+        &["INFO message=migrated", "from=0", "to=1"][..],
+        &["INFO message=opened", "backend=\"sqlite\""],
+        &["DEBUG message=conflict", "stream=orders", "actual=1"],
+        &["INFO message=trimmed", "removed=1"],
+        &["INFO message=closed"],
+    ] {
+        assert_eq!(count(once), 1, "{once:?} in {events:#?}");
+    }
+    assert!(
+        count(&["DEBUG message=retrying", "operation=\"append\""]) > 0,
+        "{events:#?}"
+    );
+    assert_eq!(count(&["s3cret"]), 0, "{events:#?}");
+}
