@@ -4,6 +4,8 @@
 mod either;
 pub(crate) mod json;
 mod raw;
+mod rules;
+mod strict;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
