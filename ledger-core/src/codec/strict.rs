@@ -5,7 +5,7 @@ mod compound;
 use std::fmt::Display;
 use std::marker::PhantomData;
 
-use serde::ser::{Error as _, Serialize, Serializer};
+use serde::ser::{Serialize, Serializer};
 
 use super::rules::{Note, Refusal, Rules};
 use crate::error::{Error, Kind, Result};
