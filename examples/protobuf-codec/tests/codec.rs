@@ -74,5 +74,11 @@ async fn a_stream_says_whether_it_can_be_read() {
     let report = orders.check(Query::new()).await.unwrap();
     assert_eq!((report.entries, report.unreadable), (2, 1));
     let entry = ORDERS.encode(&order()).unwrap();
-    assert!(matches!(entry, RawEntry { schema_version: 2, .. }));
+    assert!(matches!(
+        entry,
+        RawEntry {
+            schema_version: 2,
+            ..
+        }
+    ));
 }

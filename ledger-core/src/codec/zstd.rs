@@ -3,6 +3,7 @@
 mod context;
 mod dictionary;
 
+use ::zstd::zstd_safe;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -79,8 +80,8 @@ impl<C> Zstd<C> {
     /// lies beyond is taken as the nearest. Reading does not depend on it.
     #[must_use]
     pub fn level(mut self, level: i32) -> Self {
-        self.level = level;
-        self.dictionaries.compress_at(level);
+        self.level = level.clamp(zstd_safe::min_c_level(), zstd_safe::max_c_level());
+        self.dictionaries.compress_at(self.level);
         self
     }
 

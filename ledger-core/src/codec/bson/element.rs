@@ -6,7 +6,7 @@ use crate::codec::report::Unread;
 
 type Result<T> = std::result::Result<T, Unread>;
 
-/// The types of elements that serde's data model has.
+/// The types of elements that something depends on.
 pub(super) mod kind {
     pub(in crate::codec::bson) const DOUBLE: u8 = 0x01;
     pub(in crate::codec::bson) const STRING: u8 = 0x02;
@@ -15,6 +15,7 @@ pub(super) mod kind {
     pub(in crate::codec::bson) const BINARY: u8 = 0x05;
     pub(in crate::codec::bson) const OBJECT_ID: u8 = 0x07;
     pub(in crate::codec::bson) const BOOLEAN: u8 = 0x08;
+    pub(in crate::codec::bson) const DATE_TIME: u8 = 0x09;
     pub(in crate::codec::bson) const NULL: u8 = 0x0a;
     pub(in crate::codec::bson) const CODE_WITH_SCOPE: u8 = 0x0f;
     pub(in crate::codec::bson) const INT32: u8 = 0x10;
@@ -104,7 +105,7 @@ fn len(kind: u8, bytes: &[u8]) -> Option<usize> {
         len.checked_add(also)
     };
     match kind {
-        kind::DOUBLE | kind::INT64 | 0x09 | 0x11 => Some(8),
+        kind::DOUBLE | kind::INT64 | kind::DATE_TIME | 0x11 => Some(8),
         kind::STRING | 0x0d | 0x0e => lengthy(4, 1),
         kind::DOCUMENT | kind::ARRAY => lengthy(0, 5),
         kind::BINARY => lengthy(5, 0),

@@ -21,6 +21,13 @@ pub(super) fn has(element: Element<'_>) -> bool {
 #[cold]
 pub(super) fn value(element: Element<'_>) -> Result<Deserializer, Unread> {
     let Element { kind, bytes } = element;
+    if kind == kind::DATE_TIME {
+        // The crate would show a date as text, and those whose years do not
+        // fit as the last one that does.
+        let millis = i64::from_le_bytes(element.number()?).to_string();
+        let date = bson::doc! { "$date": { "$numberLong": millis } };
+        return Ok(Deserializer::new(date.into()));
+    }
     if kind == kind::CODE_WITH_SCOPE {
         let (_, code) = bytes.split_at_checked(4).ok_or(Unread::Broken)?;
         let len = code.first_chunk().copied().map(u32::from_le_bytes);

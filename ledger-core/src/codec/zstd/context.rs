@@ -41,9 +41,14 @@ pub(super) fn compress(
 
 /// The content of exactly one frame, at most `most` bytes.
 pub(super) fn decompress(frame: &[u8], most: u64, dictionaries: &Dictionaries) -> Result<Vec<u8>> {
+    // There are also frames to be skipped, which tell a size of 0.
+    let begins = frame.first_chunk() == Some(&zstd_safe::MAGICNUMBER.to_le_bytes());
     let Ok(Some(size)) = zstd_safe::get_frame_content_size(frame) else {
         return Err(broken("not a Zstandard frame that tells its size"));
     };
+    if !begins {
+        return Err(broken("not a Zstandard frame that tells its size"));
+    }
     if size > most {
         return Err(
             broken("the payload claims to be greater than the limit once unpacked")

@@ -164,7 +164,7 @@ fn deep_postcard_is_refused() {
 #[test]
 fn deep_bson_is_refused() {
     let mut bytes = vec![5, 0, 0, 0, 0];
-    for _ in 0..20_000 {
+    for _ in 0..5_000 {
         let len = i32::try_from(bytes.len() + 8).unwrap();
         let mut outer = len.to_le_bytes().to_vec();
         outer.extend(b"\x03v\0");
@@ -255,7 +255,7 @@ fn great_lengths_are_not_believed() {
 }
 
 #[derive(Debug, Deserialize)]
-struct IgnoredAnyOf(#[expect(dead_code, reason = "only read")] IgnoredAny);
+struct IgnoredAnyOf(IgnoredAny);
 
 impl Serialize for IgnoredAnyOf {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

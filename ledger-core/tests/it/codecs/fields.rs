@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ledger_core::{
-    Bson, Cbor, Codec, Document, Documents, FieldMapper, Json, MessagePack, Result, Schema,
+    Bson, Cbor, Codec, Document, Documents, FieldMapper, MessagePack, Result, Schema,
     SelfDescribing, Zstd,
 };
 use proptest::prelude::*;
@@ -193,7 +193,7 @@ where
     let old = Old {
         n: n.clone(),
         bytes: Octets(vec![0, 0xff]),
-        float: f32::NEG_INFINITY,
+        float: 1e-45,
         gone: vec!["x".repeat(300)],
     };
     let new = New {
@@ -239,7 +239,7 @@ fn nothing_is_lost_on_the_way() {
     is_exact(MessagePack, i128::MIN, 1);
     is_exact(Zstd::new(MessagePack), u64::MAX, 1 << 63);
     is_exact(Bson, i64::MIN, i64::MAX);
-    is_exact(Zstd::new(Json), u64::MAX, 1 << 63);
+    is_exact(Zstd::new(Cbor), u64::MAX, 1 << 63);
 }
 
 /// Fields whose names are not text have no name for the steps and go on to

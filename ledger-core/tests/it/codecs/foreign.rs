@@ -53,6 +53,31 @@ fn they_are_stored_as_what_they_are() {
     assert_eq!(written.payload, bson::serialize_to_vec(&value).unwrap());
 }
 
+/// Also in years that no calendar has, and with all digits and none.
+#[test]
+fn dates_and_decimals_keep_every_bit() {
+    for millis in [i64::MIN, -1, 0, 253_402_300_800_000, i64::MAX] {
+        comes_back(
+            &Bson,
+            &super::In {
+                v: DateTime::from_millis(millis),
+            },
+        );
+    }
+    for bytes in [
+        [0xff; 16],
+        [0; 16],
+        *b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\x3c\x7c",
+    ] {
+        comes_back(
+            &Bson,
+            &super::In {
+                v: Decimal128::from_bytes(bytes),
+            },
+        );
+    }
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Renamed {
     order: ObjectId,

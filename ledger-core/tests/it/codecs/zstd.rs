@@ -57,9 +57,11 @@ fn every_level_reads_every_other() {
     let value = vec!["the same again".to_owned(); 50];
     for level in [i32::MIN, -5, 0, 1, 22, i32::MAX] {
         let written = Zstd::new(Json).level(level).encode(&value).unwrap();
-        assert_eq!(written.content_type, JSON_ZSTD);
+        // The fastest one of all finds nothing to repeat.
+        let fastest = level == i32::MIN;
+        assert_eq!(written.content_type == JSON_ZSTD, !fastest, "{level}");
         let read: Vec<String> = Zstd::new(Json)
-            .decode(&JSON_ZSTD, &written.payload)
+            .decode(&written.content_type, &written.payload)
             .unwrap();
         assert_eq!(read, value);
     }
