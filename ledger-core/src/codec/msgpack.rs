@@ -86,7 +86,7 @@ impl SelfDescribing for MessagePack {
         payload: &[u8],
         plan: &FieldPlan,
     ) -> Result<T> {
-        whole(payload, |format| plan.read(format, unreadable::<T>))
+        whole(payload, |format| plan.read(format, |e| unreadable::<T>(&e)))
     }
 }
 
@@ -107,7 +107,8 @@ pub(crate) fn from_slice<'de, S: DeserializeSeed<'de>>(
     seed: S,
 ) -> Result<S::Value> {
     whole(bytes, |format| {
-        seed.deserialize(format).map_err(unreadable::<S::Value>)
+        seed.deserialize(format)
+            .map_err(|e| unreadable::<S::Value>(&e))
     })
 }
 
@@ -130,7 +131,7 @@ fn whole<'de, T>(
 }
 
 #[cold]
-fn unreadable<T>(error: ReadError) -> Error {
+fn unreadable<T>(error: &ReadError) -> Error {
     let why = match error {
         ReadError::InvalidMarkerRead(_)
         | ReadError::InvalidDataRead(_)

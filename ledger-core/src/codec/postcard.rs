@@ -83,7 +83,8 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
         let note = Note::new();
         let mut format = Deserializer::from_bytes(payload);
         let read = T::deserialize(Guard::<_, ByPlace>::new(&mut format, &note));
-        let value = note.settle::<ByPlace, T>(Kind::Decode, read.map_err(unreadable::<T>))?;
+        let value =
+            note.settle::<ByPlace, T>(Kind::Decode, read.map_err(|e| unreadable::<T>(&e)))?;
         match format.finalize() {
             Ok([]) => Ok(value),
             _ => Err(trailing()),
@@ -92,7 +93,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
 }
 
 #[cold]
-fn unreadable<T>(error: FormatError) -> Error {
+fn unreadable<T>(error: &FormatError) -> Error {
     match error {
         FormatError::SerdeDeCustom => Unread::Unfit.report::<T>(),
         FormatError::WontImplement => Error::new(

@@ -44,9 +44,8 @@ impl<'de> Element<'de> {
     }
 
     pub(super) fn text(self) -> Result<&'de str> {
-        let text = match self.bytes {
-            [_, _, _, _, text @ .., 0] => text,
-            _ => return Err(Unread::Broken),
+        let [_, _, _, _, text @ .., 0] = self.bytes else {
+            return Err(Unread::Broken);
         };
         from_utf8(text).map_err(|_| Unread::Broken)
     }

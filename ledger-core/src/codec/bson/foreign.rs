@@ -10,8 +10,14 @@ use crate::codec::report::Unread;
 /// Whether an element is of such a type.
 pub(super) fn has(element: Element<'_>) -> bool {
     match element.kind {
-        kind::DOUBLE | kind::STRING | kind::DOCUMENT | kind::ARRAY | kind::BOOLEAN => false,
-        kind::NULL | kind::INT32 | kind::INT64 => false,
+        kind::DOUBLE
+        | kind::STRING
+        | kind::DOCUMENT
+        | kind::ARRAY
+        | kind::BOOLEAN
+        | kind::NULL
+        | kind::INT32
+        | kind::INT64 => false,
         kind::BINARY => element.bytes.get(4) != Some(&0),
         _ => true,
     }

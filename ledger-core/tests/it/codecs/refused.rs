@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger_core::{Bson, Cbor, Codec, Kind, MessagePack, Postcard};
+use ledger_core::{Bson, Cbor, Codec, ContentType, Kind, MessagePack, Postcard};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -103,7 +103,7 @@ fn content_types_are_the_known_ones_and_no_other_is_accepted() {
         content_type(&Postcard, &one),
     ];
     assert_eq!(
-        types.each_ref().map(|t| t.as_str()),
+        types.each_ref().map(ContentType::as_str),
         [
             "application/vnd.msgpack",
             "application/cbor",

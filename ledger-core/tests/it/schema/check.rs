@@ -14,7 +14,7 @@ async fn stored() -> MemoryStore {
     let entry = |n: u32| match n {
         2490.. => RawEntry::new(ContentType::BYTES, 1, n.to_string()),
         2480.. => RawEntry::new(ContentType::JSON, 4, n.to_string()),
-        _ if n % 100 == 0 => RawEntry::new(ContentType::JSON, 1, "\"s3cret\""),
+        _ if n.is_multiple_of(100) => RawEntry::new(ContentType::JSON, 1, "\"s3cret\""),
         _ => RawEntry::new(ContentType::JSON, 1 + n % 2, n.to_string()),
     };
     let batch = Batch::new((0..2500).map(entry).collect(), store.limits()).unwrap();
@@ -24,7 +24,7 @@ async fn stored() -> MemoryStore {
 
 fn schema() -> Schema<u64> {
     Schema::typed(Json, 1)
-        .split(2, |n: u64| (n % 3 != 0).then_some(n))
+        .split(2, |n: u64| (!n.is_multiple_of(3)).then_some(n))
         .build()
         .unwrap()
 }
