@@ -1,7 +1,7 @@
 //! Protobuf messages in an event stream, by a codec of one's own.
 //!
 //! [`Protobuf`] is all there is to it: it writes and reads any message of
-//! `prost`. [`orders`] is a stream that uses it, with two versions of its
+//! `prost`. [`ORDERS`] is a schema that uses it, with two versions of its
 //! message. The messages are declared in Rust, so no `protoc` is needed;
 //! those that `prost-build` makes from `.proto` files work alike.
 
