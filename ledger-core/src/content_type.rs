@@ -17,7 +17,26 @@ impl ContentType {
     /// `application/octet-stream`: bytes that the ledger does not interpret.
     pub const BYTES: Self = Self(Cow::Borrowed("application/octet-stream"));
 
-    const KNOWN: [Self; 2] = [Self::JSON, Self::BYTES];
+    /// `application/vnd.msgpack`, as registered: MessagePack
+    pub const MESSAGE_PACK: Self = Self(Cow::Borrowed("application/vnd.msgpack"));
+    /// `application/cbor`
+    pub const CBOR: Self = Self(Cow::Borrowed("application/cbor"));
+    /// `application/bson`; not registered, but what MongoDB's tools say.
+    pub const BSON: Self = Self(Cow::Borrowed("application/bson"));
+    /// `application/x-postcard`; postcard has no registered one.
+    pub const POSTCARD: Self = Self(Cow::Borrowed("application/x-postcard"));
+
+    const KNOWN: [Self; 9] = [
+        Self::JSON,
+        Self::BYTES,
+        Self::MESSAGE_PACK,
+        Self::CBOR,
+        Self::BSON,
+        Self::POSTCARD,
+        Self::from_static("application/json+zstd"),
+        Self::from_static("application/vnd.msgpack+zstd"),
+        Self::from_static("application/cbor+zstd"),
+    ];
 
     /// A content type known when compiling, without an allocation.
     ///

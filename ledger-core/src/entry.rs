@@ -34,7 +34,8 @@ pub struct Entry<I, T> {
 }
 
 /// Which part of a stored entry a value is. Parts share id and version, and
-/// come in order; limits and cursors count stored entries.
+/// come in order; limits and cursors count stored entries. An entry that was
+/// dropped has no parts, and its version is missing among those that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Part {
     /// From 0.
@@ -61,8 +62,13 @@ pub struct EntryPage<I, T> {
     /// The id of the last *stored* entry that this page covers: what the next
     /// query goes on behind ([`after`](crate::Query::after), or
     /// [`before`](crate::Query::before) when descending). It is there even if
-    /// an upcaster dropped all entries, and `None` if there were none.
+    /// an upcaster dropped all entries or all were skipped, and `None` if
+    /// there were none.
     pub next: Option<I>,
+    /// How many stored entries were left out because they are of a newer
+    /// schema version and the schema says to
+    /// [skip](crate::NewerPolicy::Skip) those. Always 0 otherwise.
+    pub skipped: u64,
     /// How the page ended.
     pub end: PageEnd,
 }

@@ -36,6 +36,23 @@
 //! # }
 //! ```
 //!
+//! # Codecs
+//!
+//! Entries are [`Json`] unless a schema says otherwise; [`Raw`] is for bytes,
+//! and [`Or`] reads several encodings in one stream. The other codecs are each
+//! behind a feature of its own, and all of them are off unless asked for:
+//!
+//! | feature | codec | names its fields | by way of |
+//! |---|---|---|---|
+//! | `msgpack` | `MessagePack` | yes | `rmp-serde` |
+//! | `cbor` | `Cbor` | yes | `cbor4ii` |
+//! | `bson` | `Bson` | yes | `bson` |
+//! | `postcard` | `Postcard` | no: typed steps only | `postcard` |
+//! | `zstd` | `Zstd`, around any codec | as the other codec does | `zstd` |
+//!
+//! A codec of your own is an implementation of [`Codec`]; `examples/` has one
+//! for protobuf.
+//!
 //! # Stability
 //!
 //! The crate root is for users. [`backend`] is for authors of backends and may
@@ -71,6 +88,16 @@ mod timestamp;
 
 pub use batch::Batch;
 pub use capabilities::{Capabilities, StoreOrder};
+#[cfg(feature = "bson")]
+pub use codec::Bson;
+#[cfg(feature = "cbor")]
+pub use codec::Cbor;
+#[cfg(feature = "msgpack")]
+pub use codec::MessagePack;
+#[cfg(feature = "postcard")]
+pub use codec::Postcard;
+#[cfg(feature = "zstd")]
+pub use codec::Zstd;
 pub use codec::{Codec, Encoded, Json, Or, Raw, SelfDescribing};
 pub use content_type::ContentType;
 pub use cursor::StoreCursor;
@@ -91,8 +118,8 @@ pub use receipt::{Receipt, Receipts, Status};
 pub use record::{Record, StoreRecord};
 pub use request::{ListStreams, Read, ReadAll};
 pub use schema::{
-    Document, Documents, FieldConflict, FieldMapper, FieldPlan, History, Schema, SchemaError,
-    SchemaRef,
+    CheckReport, CheckedForm, Document, Documents, FieldConflict, FieldMapper, FieldPlan, History,
+    NewerPolicy, Schema, SchemaError, SchemaRef,
 };
 pub use stat::{Health, HealthCheck, Holdup, StreamStat};
 pub use store::{Store, StoreExt};

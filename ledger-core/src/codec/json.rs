@@ -1,7 +1,6 @@
 //! JSON.
 
 mod report;
-mod strict;
 
 use std::str::from_utf8;
 
@@ -10,9 +9,9 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 
 pub(crate) use report::{malformed, unreadable};
-pub(crate) use strict::to_text;
 
-use super::{Codec, Encoded, SelfDescribing};
+use super::rules::Rules;
+use super::{Codec, Encoded, SelfDescribing, strict};
 use crate::content_type::ContentType;
 use crate::error::{Error, Kind, Result};
 use crate::schema::{Document, FieldPlan};
@@ -59,7 +58,7 @@ pub struct Json;
 
 impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     fn encode(&self, value: &T) -> Result<Encoded> {
-        Ok(Encoded::new(ContentType::JSON, strict::to_vec(value)?))
+        Ok(Encoded::new(ContentType::JSON, to_vec(value)?))
     }
 
     fn accepts(&self, content_type: &ContentType) -> bool {
@@ -91,6 +90,33 @@ impl SelfDescribing for Json {
         json.end().map_err(|e| unreadable::<T>(&e))?;
         Ok(value)
     }
+}
+
+struct Text;
+
+impl Rules for Text {
+    const NAME: &'static str = "JSON";
+    const FINITE: bool = true;
+    const OPTIONS_NEST: bool = false;
+    const BYTES_NEST: bool = true;
+}
+
+/// Writes a value, or says why JSON cannot hold it.
+fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(128);
+    let mut json = serde_json::Serializer::new(&mut bytes);
+    strict::write::<Text, _, _, _>(
+        value,
+        |value| value.serialize(&mut json),
+        |e| report::unwritable::<T>(&e),
+    )?;
+    Ok(bytes)
+}
+
+/// The same as text.
+pub(crate) fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    String::from_utf8(to_vec(value)?)
+        .map_err(|e| Error::new(Kind::Encode, "not UTF-8").caused_by(e.utf8_error()))
 }
 
 /// The payload as text. Checked at once and as a whole, so that every way of

@@ -1,16 +1,48 @@
 //! How values become payloads: the public codec traits and the codecs that
 //! come with the core.
 
+#[cfg(feature = "bson")]
+pub(crate) mod bson;
+#[cfg(feature = "cbor")]
+pub(crate) mod cbor;
 mod either;
+#[cfg(any(
+    feature = "bson",
+    feature = "cbor",
+    feature = "msgpack",
+    feature = "postcard"
+))]
+mod guard;
 pub(crate) mod json;
+#[cfg(feature = "msgpack")]
+pub(crate) mod msgpack;
+#[cfg(feature = "postcard")]
+mod postcard;
 mod raw;
+mod report;
+mod rules;
+mod strict;
+#[cfg(feature = "zstd")]
+mod zstd;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "bson")]
+pub use bson::Bson;
+#[cfg(feature = "cbor")]
+pub use cbor::Cbor;
 pub use either::Or;
 pub use json::Json;
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePack;
+#[cfg(feature = "postcard")]
+pub use postcard::Postcard;
 pub use raw::Raw;
+#[cfg(feature = "zstd")]
+pub use zstd::Zstd;
+
+pub(crate) use report::Unread;
 
 use crate::content_type::ContentType;
 use crate::error::Result;
@@ -91,7 +123,7 @@ pub trait Codec<T>: Send + Sync {
 /// A codec whose payloads name their own fields, so that old entries can be
 /// brought up without their Rust types.
 ///
-/// JSON is one; so are CBOR and MessagePack with named fields. postcard and
+/// JSON is one; so are CBOR, MessagePack with named fields, and BSON. postcard and
 /// protobuf are not: their schemas evolve through typed steps.
 #[diagnostic::on_unimplemented(
     message = "the payloads of `{Self}` do not name their own fields",

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::documents::Documents;
 use super::history::History;
+use super::newer::NewerPolicy;
 use crate::codec::{Codec, SelfDescribing};
 use crate::content_type::ContentType;
 use crate::error::{Error, Kind, Result};
@@ -105,6 +106,7 @@ pub struct Schema<T: 'static> {
     codec: Box<dyn Codec<T>>,
     /// In ascending order.
     older: Box<[Older<T>]>,
+    newer: NewerPolicy,
 }
 
 impl<T: 'static> Schema<T> {
@@ -117,11 +119,17 @@ impl<T: 'static> Schema<T> {
         History::start(codec, version)
     }
 
-    pub(super) fn new(version: u32, codec: Box<dyn Codec<T>>, older: Vec<Older<T>>) -> Self {
+    pub(super) fn new(
+        version: u32,
+        codec: Box<dyn Codec<T>>,
+        older: Vec<Older<T>>,
+        newer: NewerPolicy,
+    ) -> Self {
         Self {
             version,
             codec,
             older: older.into(),
+            newer,
         }
     }
 
@@ -129,6 +137,13 @@ impl<T: 'static> Schema<T> {
     #[must_use]
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// Whether entries of this version are left out, by
+    /// [`NewerPolicy::Skip`].
+    #[must_use]
+    pub fn skips(&self, version: u32) -> bool {
+        self.newer == NewerPolicy::Skip && version > self.version
     }
 
     /// An entry of the current version.
@@ -147,7 +162,8 @@ impl<T: 'static> Schema<T> {
 
     /// Reads a stored payload of any known version and hands its values, in
     /// order, to `out`: exactly one, unless the history
-    /// [splits](History::split) the version, and then any number.
+    /// [splits](History::split) the version, and then any number. None of a
+    /// version that is [skipped](Self::skips).
     ///
     /// It takes a look-up of the version (logarithmic in their number) and
     /// the steps from there on; the payload is parsed once.
@@ -155,7 +171,8 @@ impl<T: 'static> Schema<T> {
     /// # Errors
     ///
     /// * [`NewerVersion`](Kind::NewerVersion) above the current version: a
-    ///   newer release wrote it, and what it means is not known here.
+    ///   newer release wrote it, and what it means is not known here; unless
+    ///   the schema has another [policy](NewerPolicy).
     /// * [`Decode`](Kind::Decode) for an older version that the history does
     ///   not declare, for a content type that the codec does not accept
     ///   (context `"content_type"`), and for what the codec or a step
@@ -170,18 +187,12 @@ impl<T: 'static> Schema<T> {
         payload: &Bytes,
         out: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        let Self {
-            codec,
-            older,
-            version: current,
-        } = self;
-        read_version(
-            &**codec,
-            (*current, older),
-            version,
-            (content_type, payload),
-            out,
-        )
+        let known = Known {
+            current: self.version,
+            older: &self.older,
+            newer: self.newer,
+        };
+        read_version(&*self.codec, known, version, (content_type, payload), out)
     }
 }
 
@@ -226,17 +237,31 @@ pub(super) fn not_accepted(content_type: &ContentType) -> Error {
         .with("content_type", content_type)
 }
 
+/// The versions that a schema knows, and what it does with others.
+pub(super) struct Known<'s, T> {
+    pub(super) current: u32,
+    pub(super) older: &'s [Older<T>],
+    pub(super) newer: NewerPolicy,
+}
+
 /// What [`Schema::decode`] says.
 pub(super) fn read_version<T>(
     codec: &dyn Codec<T>,
-    (current, older): (u32, &[Older<T>]),
+    Known {
+        current,
+        older,
+        newer,
+    }: Known<'_, T>,
     version: u32,
     (content_type, payload): (&ContentType, &Bytes),
     out: &mut dyn FnMut(T) -> Result<()>,
 ) -> Result<()> {
-    if version == current {
+    if version == current || (version > current && newer == NewerPolicy::ReadAsCurrent) {
         let value = decode(codec, content_type, payload);
         return out(value.map_err(|e| e.with("schema_version", version))?);
+    }
+    if version > current && newer == NewerPolicy::Skip {
+        return Ok(());
     }
     if version > current {
         return Err(Error::new(

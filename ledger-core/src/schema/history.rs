@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::definition::{Older, Schema, decode};
 use super::error::SchemaError;
+use super::newer::NewerPolicy;
 use crate::codec::Codec;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
@@ -24,6 +25,7 @@ pub struct History<T: 'static, C> {
     codec: C,
     versions: Versions,
     older: Vec<Older<T>>,
+    newer: NewerPolicy,
     current: PhantomData<fn() -> T>,
 }
 
@@ -37,6 +39,7 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
             codec,
             versions,
             older,
+            newer: NewerPolicy::default(),
             current: PhantomData,
         }
     }
@@ -83,8 +86,17 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
     /// The step to version `to` that makes any number of values of one, in
     /// the order of the iterator; none drops the entry.
     ///
-    /// The parts share the entry's id and version. They are read one by one,
-    /// so an error in a later step comes after the parts before it.
+    /// The parts share the stored entry's id and version, its keys, metadata
+    /// and time; [`Entry::part`](crate::Entry::part) tells them apart. A
+    /// cursor cannot fall between them: a reader acknowledges the id behind
+    /// the last part. A dropped entry leaves a gap in the versions, and a page
+    /// whose entries were all dropped still says where to go on
+    /// ([`EntryPage::next`](crate::EntryPage::next)). Limits count stored
+    /// entries.
+    ///
+    /// The parts are read one by one, so an error in a later step comes after
+    /// the parts before it. A [`Stream`](crate::Stream) then shows none of
+    /// them.
     ///
     /// ```
     /// use ledger_core::{Json, Schema};
@@ -133,6 +145,23 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
         self
     }
 
+    /// What to do with entries of versions that this history does not know
+    /// yet. [`Refuse`](NewerPolicy::Refuse) unless set; the last call counts.
+    ///
+    /// ```
+    /// use ledger_core::{Json, NewerPolicy, Schema};
+    ///
+    /// let schema: Schema<u64> = Schema::typed(Json, 1).newer(NewerPolicy::Skip).build()?;
+    /// assert!(schema.skips(2) && !schema.skips(1));
+    /// # Ok::<(), ledger_core::SchemaError>(())
+    /// ```
+    pub fn newer(self, policy: NewerPolicy) -> Self {
+        Self {
+            newer: policy,
+            ..self
+        }
+    }
+
     /// Checks the history and makes it a schema.
     ///
     /// # Errors
@@ -140,7 +169,12 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
     /// The first thing that was wrong, in the order of the calls.
     pub fn build(self) -> Result<Schema<T>, SchemaError> {
         let version = self.versions.current()?;
-        Ok(Schema::new(version, Box::new(self.codec), self.older))
+        Ok(Schema::new(
+            version,
+            Box::new(self.codec),
+            self.older,
+            self.newer,
+        ))
     }
 
     /// Extends the way up of every older version by one step.
@@ -156,6 +190,7 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
             codec,
             mut versions,
             older,
+            newer,
             ..
         } = self;
         let step = Arc::new(step);
@@ -187,7 +222,10 @@ impl<T: 'static, C: Codec<T> + Clone + 'static> History<T, C> {
             }),
         });
         versions.ascend(to);
-        History::resume(codec, versions, extended)
+        History {
+            newer,
+            ..History::resume(codec, versions, extended)
+        }
     }
 }
 

@@ -7,11 +7,15 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::definition::{Schema, read_version};
+use super::check::CheckReport;
+use super::definition::{Known, Schema, read_version};
+use super::newer::NewerPolicy;
 use crate::codec::{Codec, Json};
 use crate::content_type::ContentType;
 use crate::error::Result;
+use crate::id::EntryId;
 use crate::raw_entry::RawEntry;
+use crate::record::Record;
 
 /// A schema that is shared: one in a `static`, one behind an [`Arc`], or the
 /// default of every type that serde can write and read: JSON, version 1.
@@ -54,6 +58,16 @@ impl<T: 'static> SchemaRef<T> {
         }
     }
 
+    /// As [`Schema::skips`].
+    #[must_use]
+    pub fn skips(&self, version: u32) -> bool {
+        match &self.0 {
+            Held::Plain(_) => false,
+            Held::Static(schema) => schema.skips(version),
+            Held::Shared(schema) => schema.skips(version),
+        }
+    }
+
     /// As [`Schema::encode`].
     ///
     /// # Errors
@@ -70,6 +84,18 @@ impl<T: 'static> SchemaRef<T> {
         }
     }
 
+    /// As [`Schema::check`].
+    pub fn check<'r, I: EntryId>(
+        &self,
+        records: impl IntoIterator<Item = &'r Record<I>>,
+    ) -> CheckReport {
+        let mut report = CheckReport::default();
+        for record in records {
+            report.add(self, record);
+        }
+        report
+    }
+
     /// As [`Schema::decode`].
     ///
     /// # Errors
@@ -84,7 +110,12 @@ impl<T: 'static> SchemaRef<T> {
     ) -> Result<()> {
         match &self.0 {
             Held::Plain(codec) => {
-                read_version(*codec, (1, &[]), version, (content_type, payload), out)
+                let known = Known {
+                    current: 1,
+                    older: &[],
+                    newer: NewerPolicy::Refuse,
+                };
+                read_version(*codec, known, version, (content_type, payload), out)
             }
             Held::Static(schema) => schema.decode(version, content_type, payload, out),
             Held::Shared(schema) => schema.decode(version, content_type, payload, out),

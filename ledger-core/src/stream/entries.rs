@@ -26,13 +26,26 @@ use crate::store::Store;
 /// Dropping a pending `next()` loses nothing.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Entries<'s, I, T: 'static, S> {
-    pager: Pager<'s, StreamPages<I, S>, Page<Record<I>>, Record<I>>,
+    pager: Records<'s, I, S>,
     schema: SchemaRef<T>,
+    skipped: u64,
     /// The parts of one entry, if an upcaster split it.
     parts: VecDeque<Entry<I, T>>,
 }
 
-struct StreamPages<I, S> {
+/// The stored entries of a stream, page by page.
+pub(super) type Records<'s, I, S> = Pager<'s, StreamPages<I, S>, Page<Record<I>>, Record<I>>;
+
+pub(super) fn records<'s, I: EntryId, S: Store<I> + Clone + 's>(
+    store: S,
+    name: Result<StreamName>,
+    query: Query<I>,
+) -> Records<'s, I, S> {
+    let read_ahead = store.capabilities().detached_reads;
+    Pager::new(StreamPages { store, name, query }, read_ahead)
+}
+
+pub(super) struct StreamPages<I, S> {
     store: S,
     name: Result<StreamName>,
     query: Query<I>,
@@ -45,13 +58,22 @@ impl<'s, I: EntryId, T: 'static, S: Store<I> + Clone + 's> Entries<'s, I, T, S> 
         schema: SchemaRef<T>,
         query: Query<I>,
     ) -> Self {
-        let read_ahead = store.capabilities().detached_reads;
-        let pager = Pager::new(StreamPages { store, name, query }, read_ahead);
         Self {
-            pager,
+            pager: records(store, name, query),
             schema,
+            skipped: 0,
             parts: VecDeque::new(),
         }
+    }
+}
+
+impl<I, T: 'static, S> Entries<'_, I, T, S> {
+    /// How many stored entries were left out so far because they are of a
+    /// newer schema version and the schema says to
+    /// [skip](crate::NewerPolicy::Skip) those.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped
     }
 }
 
@@ -118,6 +140,7 @@ where
                 Ok(name) => name,
                 Err(e) => return Poll::Ready(Some(Err(Error::new(e.kind().clone(), "")))),
             };
+            this.skipped += u64::from(this.schema.skips(record.entry.schema_version));
             if let Err(e) = decode(name, &this.schema, record, &mut this.parts) {
                 return Poll::Ready(Some(Err(e)));
             }

@@ -2,6 +2,7 @@
 
 mod all;
 mod append;
+mod check;
 mod decode;
 mod entries;
 mod pager;
@@ -206,9 +207,11 @@ impl<I: EntryId, T: 'static, S: Store<I>> Stream<I, T, S> {
     pub async fn read(&self, query: Query<I>) -> Result<EntryPage<I, T>> {
         let page = self.read_raw(query).await?;
         let mut next = None;
+        let mut skipped = 0;
         let mut entries = Vec::with_capacity(page.records.len());
         for record in page.records {
             let id = record.id.clone();
+            skipped += u64::from(self.schema.skips(record.entry.schema_version));
             match self.decode(record, &mut entries) {
                 Ok(_) => next = Some(id),
                 Err(e) if next.is_none() => return Err(e),
@@ -216,6 +219,7 @@ impl<I: EntryId, T: 'static, S: Store<I>> Stream<I, T, S> {
                     return Ok(EntryPage {
                         entries,
                         next,
+                        skipped,
                         end: PageEnd::More,
                     });
                 }
@@ -224,6 +228,7 @@ impl<I: EntryId, T: 'static, S: Store<I>> Stream<I, T, S> {
         Ok(EntryPage {
             entries,
             next,
+            skipped,
             end: page.end,
         })
     }
@@ -240,8 +245,8 @@ impl<I: EntryId, T: 'static, S: Store<I>> Stream<I, T, S> {
     }
 
     /// Decodes a record of this stream into `out`, and tells into how many
-    /// parts: one, unless an upcaster split or dropped it. On an error nothing
-    /// is added.
+    /// parts: one, unless an upcaster split or dropped it or it is
+    /// [skipped](crate::Schema::skips). On an error nothing is added.
     ///
     /// # Errors
     ///

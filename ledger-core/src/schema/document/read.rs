@@ -6,17 +6,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::slice;
 
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor,
-};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Document, Field};
-use crate::codec::json;
-use crate::error::Result;
+use super::{Document, Field, Format, Key, Value};
+use crate::codec::{Unread, json};
+use crate::error::{Error, Result};
 use crate::schema::fused::{Name, Object, ObjectOnly, Trouble};
-
-type JsonError = serde_json::Error;
 
 impl<'a> Document<'a> {
     /// Opens JSON text that is one object.
@@ -24,19 +20,25 @@ impl<'a> Document<'a> {
         let opened = Cell::new(false);
         let seed = Fields { opened: &opened };
         match json::from_text(text, seed) {
-            Ok(fields) => Ok(Self { fields }),
-            Err(_) if !opened.get() => Err(Trouble::NotAnObject.report::<Self>()),
+            Ok(fields) => Ok(Self::new(Format::Json, fields)),
+            Err(_) if !opened.get() => Err(Self::not_an_object()),
             Err(e) => Err(json::malformed(&e)),
         }
+    }
+
+    /// The payload is something else.
+    #[cold]
+    pub(crate) fn not_an_object() -> Error {
+        Trouble::NotAnObject.report::<Self>()
     }
 
     /// Reads the type, in one go.
     pub(in crate::schema) fn read<T: DeserializeOwned>(&self) -> Result<T> {
         let trouble = Cell::new(None);
-        let read = T::deserialize(ObjectOnly::new(Lender(&self.fields), &trouble));
+        let read = T::deserialize(ObjectOnly::new(Lender(self), &trouble));
         match (trouble.get(), read) {
             (None, Ok(value)) => Ok(value),
-            (None, Err(e)) => Err(json::unreadable::<T>(&e)),
+            (None, Err(e)) => Err(e.report::<T>()),
             (Some(trouble), _) => Err(trouble.report::<T>()),
         }
     }
@@ -67,10 +69,8 @@ impl<'de> Visitor<'de> for Fields<'_> {
         let mut fields = Vec::with_capacity(16);
         while let Some(name) = map.next_key_seed(Lent(PhantomData))? {
             let json: &'de RawValue = map.next_value()?;
-            fields.push(Field {
-                name,
-                json: Cow::Borrowed(json.get()),
-            });
+            let value = Value::Json(Cow::Borrowed(json.get()));
+            fields.push(Field::new(Key::Text(name), value));
         }
         Ok(fields)
     }
@@ -103,57 +103,57 @@ impl<'de> Visitor<'de> for Lent<'de> {
     }
 }
 
-/// The fields of a document, lent to the type while it is read.
-struct Lender<'d>(&'d [Field<'d>]);
+/// A document, lent to the type while it is read.
+struct Lender<'d>(&'d Document<'d>);
 
 impl<'de> Object<'de> for Lender<'de> {
-    type Error = JsonError;
+    type Error = Unread;
 
     fn visit<V: Visitor<'de>>(
         self,
         visitor: V,
         _: &Cell<Option<Trouble<'de>>>,
-    ) -> Result<V::Value, JsonError> {
+    ) -> Result<V::Value, Unread> {
         let mut fields = Remaining {
-            fields: self.0.iter(),
+            fields: self.0.fields.iter(),
             value: None,
         };
         let value = visitor.visit_map(&mut fields)?;
         match fields.fields.next() {
             None => Ok(value),
-            Some(_) => Err(JsonError::custom("the type left fields unread")),
+            Some(_) => Err(Unread::Unfit),
         }
     }
 
     fn is_human_readable(&self) -> bool {
-        true
+        self.0.format.is_human_readable()
     }
 }
 
 struct Remaining<'d> {
     fields: slice::Iter<'d, Field<'d>>,
-    value: Option<&'d str>,
+    value: Option<&'d Value<'d>>,
 }
 
 impl<'de> MapAccess<'de> for Remaining<'de> {
-    type Error = JsonError;
+    type Error = Unread;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, JsonError> {
-        let Some(Field { name, json }) = self.fields.next() else {
+    ) -> Result<Option<K::Value>, Unread> {
+        let Some(Field { key, value }) = self.fields.next() else {
             return Ok(None);
         };
-        self.value = Some(json);
-        seed.deserialize(Name::lent(name)).map(Some)
+        self.value = Some(value);
+        match key {
+            Key::Text(name) => seed.deserialize(Name::lent(name)).map(Some),
+            Key::Other(key) => key.read(seed).map(Some).map_err(|_| Unread::Unfit),
+        }
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, JsonError> {
-        let json = self
-            .value
-            .take()
-            .ok_or_else(|| JsonError::custom("a value without a key"))?;
-        json::from_text(json, seed)
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Unread> {
+        let value = self.value.take().ok_or(Unread::Unfit)?;
+        value.read(seed).map_err(|_| Unread::Unfit)
     }
 }

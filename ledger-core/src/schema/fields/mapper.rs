@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::codec::json::to_text;
 use crate::error::Result;
-use crate::schema::document::{Document, Field, already_there};
+use crate::schema::document::{Document, Field, Key, already_there};
 use crate::schema::error::FieldConflict;
 
 type Name = Cow<'static, str>;
@@ -162,25 +162,25 @@ impl FieldMapper {
     pub(in crate::schema) fn apply<'a>(&'a self, document: &mut Document<'a>) -> Result<()> {
         let fields = &mut document.fields;
         if !self.removes.is_empty() {
-            fields.retain(|field| !self.removes(&field.name));
+            fields.retain(|field| !field.name().is_some_and(|name| self.removes(name)));
         }
         for (from, to) in &self.renames {
-            let found = fields.iter().filter(|field| field.name == *from).count();
-            let met = fields.iter().any(|field| field.name == *to) && self.renamed(to).is_none();
+            let found = fields.iter().filter(|field| field.is(from)).count();
+            let met = fields.iter().any(|field| field.is(to)) && self.renamed(to).is_none();
             if found > 1 || (found == 1 && met) {
                 return Err(already_there(to));
             }
         }
         if !self.renames.is_empty() {
             for field in fields.iter_mut() {
-                if let Some(to) = self.renamed(&field.name) {
-                    field.name = Cow::Borrowed(to);
+                if let Some(to) = field.name().and_then(|name| self.renamed(name)) {
+                    field.key = Key::Text(Cow::Borrowed(to));
                 }
             }
         }
         for (name, json) in self.defaults() {
             if !document.has(name) {
-                document.fields.push(Field::borrowed(name, json));
+                document.fields.push(Field::json(name, json));
             }
         }
         Ok(())

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::de::value::{BorrowedBytesDeserializer, BytesDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
 
 use super::Name;
 use super::access::Noted;
+use super::scalar::{self, Scalar};
 use crate::schema::FieldPlan;
 
 /// Looks a name up and hands on what it is called in the end; `None`, leaving
@@ -69,19 +69,35 @@ impl<'de, K: DeserializeSeed<'de>> Visitor<'de> for Key<'de, '_, '_, K> {
 
     // Keys that are not text cannot be mentioned by a mapper.
 
-    fn visit_bytes<E: de::Error>(self, key: &[u8]) -> Result<Self::Value, E> {
-        self.pass(BytesDeserializer::new(key))
-    }
-
-    fn visit_borrowed_bytes<E: de::Error>(self, key: &'de [u8]) -> Result<Self::Value, E> {
-        self.pass(BorrowedBytesDeserializer::new(key))
+    fn visit_bool<E: de::Error>(self, key: bool) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::Bool(key)))
     }
 
     fn visit_i64<E: de::Error>(self, key: i64) -> Result<Self::Value, E> {
-        self.pass(key.into_deserializer())
+        self.pass(Scalar::new(scalar::Key::Signed(key)))
     }
 
     fn visit_u64<E: de::Error>(self, key: u64) -> Result<Self::Value, E> {
-        self.pass(key.into_deserializer())
+        self.pass(Scalar::new(scalar::Key::Unsigned(key)))
+    }
+
+    fn visit_i128<E: de::Error>(self, key: i128) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::LongSigned(key)))
+    }
+
+    fn visit_u128<E: de::Error>(self, key: u128) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::LongUnsigned(key)))
+    }
+
+    fn visit_f64<E: de::Error>(self, key: f64) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::Float(key)))
+    }
+
+    fn visit_bytes<E: de::Error>(self, key: &[u8]) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::Passing(key)))
+    }
+
+    fn visit_borrowed_bytes<E: de::Error>(self, key: &'de [u8]) -> Result<Self::Value, E> {
+        self.pass(Scalar::new(scalar::Key::Lent(key)))
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod key;
 mod name;
 mod object;
+mod scalar;
 mod seen;
 mod trouble;
 
@@ -13,7 +14,7 @@ use std::cell::Cell;
 
 use serde::de::{DeserializeOwned, Deserializer};
 
-pub(super) use name::Name;
+pub(crate) use name::Name;
 pub(super) use object::{Object, ObjectOnly};
 pub(super) use trouble::Trouble;
 

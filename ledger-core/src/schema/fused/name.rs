@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer, Visitor}
 
 /// A name, as serde_json would offer it: text, but read as a number or a
 /// boolean where the type has such keys.
-pub(in crate::schema) struct Name<'de, 'x, E> {
+pub(crate) struct Name<'de, 'x, E> {
     text: Text<'de, 'x>,
     error: PhantomData<E>,
 }
@@ -21,7 +21,7 @@ enum Text<'de, 'x> {
 impl<'de, 'x, E> Name<'de, 'x, E> {
     /// A name that lives as long as the payload.
     #[inline]
-    pub(in crate::schema) fn lent(text: &'de str) -> Self {
+    pub(crate) fn lent(text: &'de str) -> Self {
         Self {
             text: Text::Lent(text),
             error: PhantomData,

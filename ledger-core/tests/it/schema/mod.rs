@@ -1,12 +1,15 @@
 //! Schemas: histories, the two engines for documents, and what errors say.
 
 mod changes;
+mod check;
 mod documents;
 mod engines;
 mod errors;
 mod exact;
 mod faults;
 mod history;
+mod newer;
+mod parts;
 mod stream;
 
 use std::collections::BTreeMap;

@@ -1,113 +1,94 @@
-//! Writing JSON that can be read back.
+//! Writing only what can be read back.
 
 mod compound;
 
-use std::cell::Cell;
 use std::fmt::Display;
+use std::marker::PhantomData;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::report::unwritable;
+use super::rules::{Note, Refusal, Rules};
 use crate::error::{Error, Kind, Result};
 
-/// How many arrays and objects serde_json reads inside each other.
-const MOST_NESTED: u8 = 127;
-
-/// Writes a value, or says why JSON cannot hold it.
-pub(super) fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(128);
-    let refusal = Cell::new(None);
-    let mut json = serde_json::Serializer::new(&mut bytes);
-    let written = value.serialize(Strict {
-        inner: &mut json,
+/// Hands a value to the serializer of a format; refuses what the rules of the
+/// format do not allow, and tells the format's own errors by `unwritable`.
+pub(super) fn write<R: Rules, T, O, E>(
+    value: &T,
+    serialize: impl FnOnce(&Inside<'_, '_, T, R>) -> Result<O, E>,
+    unwritable: impl FnOnce(E) -> Error,
+) -> Result<O>
+where
+    T: Serialize + ?Sized,
+{
+    let note = Note::new();
+    let written = serialize(&Inside {
+        value,
         depth: 0,
-        refusal: &refusal,
+        note: &note,
+        rules: PhantomData,
     });
-    match (refusal.get(), written) {
-        (None, Ok(())) => Ok(bytes),
-        (None, Err(e)) => Err(unwritable::<T>(&e)),
-        (Some(refusal), _) => Err(refusal.report()),
-    }
-}
-
-/// The same as text.
-pub(crate) fn to_text<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    String::from_utf8(to_vec(value)?)
-        .map_err(|e| Error::new(Kind::Encode, "not UTF-8").caused_by(e.utf8_error()))
-}
-
-/// What serde_json would have written, though it could not be read back.
-#[derive(Clone, Copy)]
-enum Refusal {
-    NotFinite,
-    TooDeep,
-}
-
-impl Refusal {
-    #[cold]
-    fn report(self) -> Error {
-        let message = match self {
-            Self::NotFinite => "a float is NaN or infinite, which JSON cannot hold",
-            Self::TooDeep => "more than 127 arrays and objects inside each other",
-        };
-        Error::new(Kind::Encode, message)
-    }
+    note.settle::<R, O>(Kind::Encode, written.map_err(unwritable))
 }
 
 /// A serializer, or a compound of one, that hands everything on to `inner`
-/// except for floats that are not finite and compounds that lie too deep.
+/// except for what the rules refuse.
 ///
 /// A formatter of serde_json cannot do this: it is told to write `null` for
 /// NaN and for `None` alike.
-struct Strict<'r, S> {
+struct Strict<'r, S, R> {
     inner: S,
-    /// How many arrays and objects are open around what comes next.
+    /// How many levels are open around what comes next.
     depth: u8,
-    refusal: &'r Cell<Option<Refusal>>,
+    note: &'r Note,
+    rules: PhantomData<R>,
 }
 
-impl<'r, S> Strict<'r, S> {
+impl<'r, S, R: Rules> Strict<'r, S, R> {
     fn refuse<E: serde::ser::Error>(&self, refusal: Refusal) -> E {
-        self.refusal.set(Some(refusal));
-        E::custom("refused")
+        E::custom(self.note.refuse(refusal))
     }
 
-    /// The depth after opening `levels` more arrays or objects.
+    /// The depth after opening `levels` more.
     #[inline]
     fn deeper<E: serde::ser::Error>(&self, levels: u8) -> Result<u8, E> {
-        let depth = self.depth.saturating_add(levels);
-        if depth > MOST_NESTED {
-            Err(self.refuse(Refusal::TooDeep))
-        } else {
-            Ok(depth)
-        }
+        self.note.deeper(self.depth, levels).map_err(E::custom)
+    }
+
+    /// One more element or field.
+    #[inline]
+    fn count<E: serde::ser::Error>(&self) -> Result<(), E> {
+        self.note.count::<R>().map_err(E::custom)
     }
 
     /// A value on its way through the inner serializer, which will hand its
     /// own serializer to it.
     #[inline]
-    fn inside<'v, T: ?Sized>(&self, depth: u8, value: &'v T) -> Inside<'r, 'v, T> {
+    fn inside<'v, T: ?Sized>(&self, depth: u8, value: &'v T) -> Inside<'r, 'v, T, R> {
         Inside {
             value,
             depth,
-            refusal: self.refusal,
+            note: self.note,
+            rules: PhantomData,
         }
     }
 }
 
-struct Inside<'r, 'v, T: ?Sized> {
+/// A value that is written by the rules.
+pub(super) struct Inside<'r, 'v, T: ?Sized, R> {
     value: &'v T,
     depth: u8,
-    refusal: &'r Cell<Option<Refusal>>,
+    note: &'r Note,
+    rules: PhantomData<R>,
 }
 
-impl<T: Serialize + ?Sized> Serialize for Inside<'_, '_, T> {
+impl<T: Serialize + ?Sized, R: Rules> Serialize for Inside<'_, '_, T, R> {
     #[inline]
     fn serialize<S: Serializer>(&self, inner: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Strict {
+        self.value.serialize(Strict::<_, R> {
             inner,
             depth: self.depth,
-            refusal: self.refusal,
+            note: self.note,
+            rules: PhantomData,
         })
     }
 }
@@ -121,55 +102,71 @@ macro_rules! hand_on {
     )*};
 }
 
+macro_rules! finite {
+    ($($method:ident: $ty:ty),* $(,)?) => {$(
+        #[inline]
+        fn $method(self, value: $ty) -> Result<S::Ok, S::Error> {
+            if R::FINITE && !value.is_finite() {
+                return Err(self.refuse(Refusal::NotFinite));
+            }
+            self.inner.$method(value)
+        }
+    )*};
+}
+
+/// An integer that fits into an `i64` is handed on as one where the format
+/// has no greater ones.
+macro_rules! integers {
+    ($($method:ident: $ty:ty),* $(,)?) => {$(
+        #[inline]
+        fn $method(self, value: $ty) -> Result<S::Ok, S::Error> {
+            if !R::SMALL_INTEGERS {
+                return self.inner.$method(value);
+            }
+            match i64::try_from(value) {
+                Ok(value) => self.inner.serialize_i64(value),
+                Err(_) => Err(self.refuse(Refusal::TooGreat)),
+            }
+        }
+    )*};
+}
+
 /// Opens `$levels` arrays or objects through the inner serializer.
 macro_rules! open {
     ($self:ident, $levels:literal, $method:ident($($arg:expr),*)) => {{
         let depth = $self.deeper($levels)?;
         let inner = $self.inner.$method($($arg),*)?;
-        Ok(Strict { inner, depth, refusal: $self.refusal })
+        Ok(Strict { inner, depth, note: $self.note, rules: PhantomData })
     }};
 }
 
-impl<'r, S: Serializer> Serializer for Strict<'r, S> {
+impl<'r, S: Serializer, R: Rules> Serializer for Strict<'r, S, R> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Strict<'r, S::SerializeSeq>;
-    type SerializeTuple = Strict<'r, S::SerializeTuple>;
-    type SerializeTupleStruct = Strict<'r, S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Strict<'r, S::SerializeTupleVariant>;
-    type SerializeMap = Strict<'r, S::SerializeMap>;
-    type SerializeStruct = Strict<'r, S::SerializeStruct>;
-    type SerializeStructVariant = Strict<'r, S::SerializeStructVariant>;
+    type SerializeSeq = Strict<'r, S::SerializeSeq, R>;
+    type SerializeTuple = Strict<'r, S::SerializeTuple, R>;
+    type SerializeTupleStruct = Strict<'r, S::SerializeTupleStruct, R>;
+    type SerializeTupleVariant = Strict<'r, S::SerializeTupleVariant, R>;
+    type SerializeMap = Strict<'r, S::SerializeMap, R>;
+    type SerializeStruct = Strict<'r, S::SerializeStruct, R>;
+    type SerializeStructVariant = Strict<'r, S::SerializeStructVariant, R>;
 
     hand_on! {
         serialize_bool: bool, serialize_char: char, serialize_str: &str,
         serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
-        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
-        serialize_i128: i128, serialize_u128: u128, serialize_unit_struct: &'static str,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32,
     }
+
+    integers! { serialize_u64: u64, serialize_i128: i128, serialize_u128: u128 }
+
+    finite! { serialize_f32: f32, serialize_f64: f64 }
 
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
     }
 
-    #[inline]
-    fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        if !value.is_finite() {
-            return Err(self.refuse(Refusal::NotFinite));
-        }
-        self.inner.serialize_f32(value)
-    }
-
-    #[inline]
-    fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        if !value.is_finite() {
-            return Err(self.refuse(Refusal::NotFinite));
-        }
-        self.inner.serialize_f64(value)
-    }
-
     fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
-        self.deeper(1)?;
+        self.deeper(R::BYTES_NEST.into())?;
         self.inner.serialize_bytes(value)
     }
 
@@ -184,13 +181,26 @@ impl<'r, S: Serializer> Serializer for Strict<'r, S> {
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        let value = self.inside(self.depth, value);
+        let value = self.inside(self.deeper(R::OPTIONS_NEST.into())?, value);
         self.inner.serialize_some(&value)
     }
 
     #[inline]
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_unit()
+        if R::UNITS_ARE_NULL {
+            self.inner.serialize_none()
+        } else {
+            self.inner.serialize_unit()
+        }
+    }
+
+    #[inline]
+    fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
+        if R::UNITS_ARE_NULL {
+            self.inner.serialize_none()
+        } else {
+            self.inner.serialize_unit_struct(name)
+        }
     }
 
     #[inline]

@@ -6,15 +6,17 @@ use serde::ser::{
 };
 
 use super::Strict;
+use crate::codec::rules::{Refusal, Rules};
 
 macro_rules! elements {
     ($($tr:ident: $method:ident),* $(,)?) => {$(
-        impl<S: $tr> $tr for Strict<'_, S> {
+        impl<S: $tr, R: Rules> $tr for Strict<'_, S, R> {
             type Ok = S::Ok;
             type Error = S::Error;
 
             #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
+                self.count()?;
                 let value = self.inside(self.depth, value);
                 self.inner.$method(&value)
             }
@@ -36,7 +38,7 @@ elements! {
 
 macro_rules! fields {
     ($($tr:ident),* $(,)?) => {$(
-        impl<S: $tr> $tr for Strict<'_, S> {
+        impl<S: $tr, R: Rules> $tr for Strict<'_, S, R> {
             type Ok = S::Ok;
             type Error = S::Error;
 
@@ -46,12 +48,16 @@ macro_rules! fields {
                 key: &'static str,
                 value: &T,
             ) -> Result<(), S::Error> {
+                self.count()?;
                 let value = self.inside(self.depth, value);
                 self.inner.serialize_field(key, &value)
             }
 
             #[inline]
             fn skip_field(&mut self, key: &'static str) -> Result<(), S::Error> {
+                if R::BY_PLACE {
+                    return Err(self.refuse(Refusal::LeftOut));
+                }
                 self.inner.skip_field(key)
             }
 
@@ -65,12 +71,13 @@ macro_rules! fields {
 
 fields!(SerializeStruct, SerializeStructVariant);
 
-impl<S: SerializeMap> SerializeMap for Strict<'_, S> {
+impl<S: SerializeMap, R: Rules> SerializeMap for Strict<'_, S, R> {
     type Ok = S::Ok;
     type Error = S::Error;
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), S::Error> {
+        self.count()?;
         let key = self.inside(self.depth, key);
         self.inner.serialize_key(&key)
     }
@@ -87,6 +94,7 @@ impl<S: SerializeMap> SerializeMap for Strict<'_, S> {
         key: &K,
         value: &V,
     ) -> Result<(), S::Error> {
+        self.count()?;
         let key = self.inside(self.depth, key);
         let value = self.inside(self.depth, value);
         self.inner.serialize_entry(&key, &value)
