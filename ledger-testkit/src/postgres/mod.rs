@@ -3,13 +3,13 @@
 mod docker;
 mod local;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use self::local::LocalServer;
 use crate::error::{Error, Result};
@@ -24,7 +24,17 @@ pub struct Postgres {
     options: PgConnectOptions,
     way: Way,
     local: Option<LocalServer>,
-    shared: OnceCell<Arc<Database>>,
+    shared: Mutex<Shared>,
+}
+
+/// The database that schemas are made in.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Dropped with the last schema in it: a server that was there before
+    /// must not keep it.
+    in_use: Weak<Database>,
+    /// Keeps it where the whole server goes with this process anyway.
+    kept: Option<Arc<Database>>,
 }
 
 impl Postgres {
@@ -79,7 +89,7 @@ impl Postgres {
             options,
             way,
             local,
-            shared: OnceCell::new(),
+            shared: Mutex::default(),
         }
     }
 
@@ -142,21 +152,31 @@ impl Postgres {
     }
 
     /// A new, empty schema in a database of this process: cheaper than a
-    /// database.
+    /// database. The database goes with the last schema in it.
     ///
     /// # Errors
     ///
     /// If the server does not answer, or refuses.
     pub async fn fresh_schema(&self) -> Result<Schema> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let make = || async { self.fresh_database().await.map(Arc::new) };
-        let database = self.shared.get_or_try_init(make).await?.clone();
+        let database = self.shared_database().await?;
         let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut connection = database.connect().await?;
         let sql = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
         connection.execute(sql).await?;
         connection.close().await?;
         Ok(Schema { database, name })
+    }
+
+    async fn shared_database(&self) -> Result<Arc<Database>> {
+        let mut shared = self.shared.lock().await;
+        if let Some(database) = shared.in_use.upgrade() {
+            return Ok(database);
+        }
+        let database = Arc::new(self.fresh_database().await?);
+        shared.in_use = Arc::downgrade(&database);
+        shared.kept = (self.way == Way::Local).then(|| database.clone());
+        Ok(database)
     }
 
     /// Stops the server in an orderly way and starts it again on the same
