@@ -39,6 +39,7 @@
 //! of its own open on the same file stops the write-ahead log from shrinking.
 
 mod error;
+mod group;
 mod handle;
 mod location;
 mod open;
@@ -51,11 +52,13 @@ mod schema;
 mod settings;
 mod sql;
 mod store;
+mod transaction;
 mod writer;
 
 pub use handle::SqliteStore;
 pub use options::{Durability, SqliteOptions};
 pub use schema::schema_sql;
+pub use transaction::InTransaction;
 
 /// The name in events.
 const BACKEND: &str = "sqlite";

@@ -99,6 +99,8 @@ pub(crate) struct Sql {
     pub(crate) insert_entries: Insert,
     pub(crate) upsert_streams: Insert,
     pub(crate) set_last_id: Statement,
+    /// In a caller's transaction: takes the write lock and changes nothing.
+    pub(crate) lock: Statement,
     /// Writer: removes the oldest entries of a stream.
     pub(crate) trim: Statement,
     /// Pages of a stream, ascending and descending.
@@ -169,6 +171,7 @@ impl Sql {
                 )
             }),
             set_last_id: Statement::new(format!("UPDATE {meta} SET last_id = ?1")),
+            lock: Statement::new(format!("UPDATE {meta} SET last_id = last_id WHERE false")),
             trim: Statement::new(format!(
                 "DELETE FROM {entries} WHERE id IN (SELECT id FROM {entries} \
                  WHERE stream_id = {stream} AND id <= ?2 ORDER BY id LIMIT ?3)"

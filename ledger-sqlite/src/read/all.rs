@@ -8,6 +8,7 @@ use ledger_core::backend::{PositionCursor, StoreId};
 use ledger_core::{Direction, ReadAll, Result, StorePage, StoreRecord, StreamName};
 
 use super::Reader;
+use super::lookup::meta;
 use super::page::{one_more, take};
 use crate::row;
 
@@ -22,7 +23,7 @@ impl Reader {
         // A descending read starts at the end that was settled before.
         let head = match way {
             Direction::Ascending => None,
-            Direction::Descending => Some(self.last_id_on(&mut conn).await?),
+            Direction::Descending => Some(meta(&self.sql, &mut conn).await?.last_id),
         };
         if let (Some(cursor), Some(head)) = (&from, head) {
             cursor.check_head(head)?;
@@ -49,7 +50,7 @@ impl Reader {
         .await?;
         // Ascending, nothing follows a place that the store never reached.
         if let (true, None, Some(cursor)) = (records.is_empty(), head, &from) {
-            cursor.check_head(self.last_id_on(&mut conn).await?)?;
+            cursor.check_head(meta(&self.sql, &mut conn).await?.last_id)?;
         }
         let position = records.last().map_or(start, |last| last.record.id);
         let next = PositionCursor {

@@ -14,7 +14,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
 pub(crate) use detached::detached;
-pub(crate) use stream::check;
+pub(crate) use lookup::{meta, stat};
+pub(crate) use stream::{check, page};
 
 use crate::error::convert;
 use crate::sql::Sql;

@@ -18,3 +18,4 @@ mod processes;
 mod reading;
 mod refusals;
 mod reopen;
+mod transaction;

@@ -6,7 +6,7 @@ use ledger_core::backend::{Original, plan};
 use ledger_core::{Error, Kind, RawEntry, Receipts, Result, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::append::Append;
+use super::Request;
 use super::heads::Heads;
 use super::originals::{Key, Originals};
 use crate::error::convert;
@@ -45,14 +45,14 @@ impl<'g> Draft<'g> {
     /// Decides a request on top of the ones before it.
     pub(super) fn add(
         &mut self,
-        request: usize,
-        append: &'g Append,
+        nth: usize,
+        request: Request<'g>,
         heads: &mut Heads<'g>,
         originals: &Originals<'g>,
     ) -> Result<Receipts<i64>> {
-        let stream = heads.index_of(&append.stream);
-        let entries = append.batch.entries();
-        let plan = plan(&append.batch, heads.get(stream).version, |index, entry| {
+        let stream = heads.index_of(request.stream);
+        let entries = request.batch.entries();
+        let plan = plan(request.batch, heads.get(stream).version, |index, entry| {
             let Some(key) = entries[index].dedup_key.as_deref().map(|key| (stream, key)) else {
                 return Ok(None);
             };
@@ -62,7 +62,7 @@ impl<'g> Draft<'g> {
                 version: fresh.version,
                 same_content: fresh.entry.same_content(entry),
             });
-            Ok(of_group.or_else(|| originals.of(key, (request, index))))
+            Ok(of_group.or_else(|| originals.of(key, (nth, index))))
         })?;
         let (first_id, first_version) = (heads.last_id, heads.get(stream).version);
         let count = i64::try_from(plan.fresh.len()).unwrap_or(i64::MAX);
