@@ -38,7 +38,8 @@ impl Reader {
             .query()
             .bind(0)
             .bind(i64::MAX)
-            .bind(1);
+            .bind(0)
+            .bind(0);
         look.fetch_optional(&mut *conn).await.map_err(convert)?;
         Ok(format!("format {FORMAT}, last id {}", meta.last_id))
     }

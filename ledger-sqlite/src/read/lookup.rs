@@ -1,11 +1,11 @@
 //! Small questions: the head of the store, the state of a stream, its names.
 
 use ledger_core::backend::StoreId;
-use ledger_core::{ListStreams, Page, Result, StreamName, StreamStat};
+use ledger_core::{ListStreams, Page, PageEnd, Result, StreamName, StreamStat};
 use sqlx::SqliteConnection;
 
 use super::Reader;
-use super::page::{one_more, take};
+use super::pack::stream_name;
 use crate::error::{convert, corrupt};
 use crate::sql::Sql;
 use crate::{row, schema};
@@ -73,11 +73,15 @@ impl Reader {
             .list
             .query()
             .bind(after)
-            .bind(one_more(list.limit()));
-        let (names, end) = take(&mut conn, query, list.limit(), |row| {
-            Ok((row::stream_name(row, 0)?, 0))
-        })
-        .await?;
-        Ok(Page::new(names, end))
+            // One more tells whether something follows.
+            .bind(i64::try_from(list.limit()).unwrap_or(i64::MAX) + 1);
+        let mut rows = query.fetch_all(&mut *conn).await.map_err(convert)?;
+        let end = match rows.len() > list.limit() {
+            true => PageEnd::More,
+            false => PageEnd::CaughtUp,
+        };
+        rows.truncate(list.limit());
+        let names = rows.iter().map(|row| stream_name(row::get(row, 0)?));
+        Ok(Page::new(names.collect::<Result<_>>()?, end))
     }
 }

@@ -4,6 +4,7 @@ mod all;
 mod detached;
 mod health;
 mod lookup;
+mod pack;
 mod page;
 mod stream;
 

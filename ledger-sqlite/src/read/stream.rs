@@ -6,17 +6,15 @@ use sqlx::SqliteConnection;
 
 use super::Reader;
 use super::lookup::meta;
-use super::page::{one_more, take};
+use super::page::Ask;
 use crate::error::convert;
 use crate::row;
 use crate::sql::Sql;
 
-/// The ids and versions that a read is bounded by, both ends inclusive but the
-/// lowest id.
+/// The ids that a read is bounded by: after one, up to another.
 struct Bounds {
     after: i64,
     up_to: i64,
-    versions: (i64, i64),
 }
 
 /// Checks the ids of a request; no I/O.
@@ -66,33 +64,30 @@ async fn rows(
     read: &Read<i64>,
     bounds: Bounds,
 ) -> Result<Page<Record<i64>>> {
-    let way = usize::from(read.is_descending());
-    let statement = match read.order_key() {
-        Some(_) => &sql.page_by_order_key[way],
-        None => &sql.page[way],
+    let (statements, names) = match read.order_key() {
+        Some(key) => (&sql.page_by_order_key, &[stream.as_str(), key][..]),
+        None => (&sql.page, &[stream.as_str()][..]),
     };
-    let mut query = statement
-        .query()
-        .bind(stream.as_str().to_owned())
-        .bind(bounds.after)
-        .bind(bounds.up_to)
-        .bind(bounds.versions.0)
-        .bind(bounds.versions.1)
-        .bind(one_more(read.limit()));
-    if let Some(key) = read.order_key() {
-        query = query.bind(key.to_owned());
-    }
-    let (records, end) = take(conn, query, read.limit(), |row| {
-        let record = row::record(row).map_err(|e| e.with("stream", stream))?;
-        let size = record.entry.size();
-        Ok((record, size))
-    })
-    .await?;
+    let ask = Ask {
+        statement: &statements[usize::from(read.is_descending())],
+        names,
+        after: bounds.after,
+        up_to: bounds.up_to,
+        limit: read.limit(),
+        descending: read.is_descending(),
+    };
+    let (mut records, end) = ask
+        .take(conn, |packed| {
+            packed.record().map_err(|e| e.with("stream", stream))
+        })
+        .await?;
+    // An id stands for the nearest version that there was when it was looked
+    // up.
+    records.retain(|record| read.versions().contains(&record.version));
     Ok(Page::new(records, end))
 }
 
-/// Turns versions into ids. The versions stay as a condition too: between
-/// the two statements the stream may grow.
+/// Turns versions into ids.
 async fn bounds(
     sql: &Sql,
     conn: &mut SqliteConnection,
@@ -104,21 +99,18 @@ async fn bounds(
     let mut bounds = Bounds {
         after: read.after().copied().unwrap_or(0),
         up_to: read.before().map_or(i64::MAX, |before| before - 1),
-        // Without a lower end, so that a damaged version is found and not
-        // left out.
-        versions: (if first > 1 { clamp(first) } else { i64::MIN }, clamp(last)),
     };
     if first > last || bounds.after >= bounds.up_to {
         return Ok(None);
     }
     if first > 1 {
-        let Some(id) = id_of(sql, conn, stream, bounds.versions.0).await? else {
+        let Some(id) = id_of(sql, conn, stream, clamp(first)).await? else {
             return Ok(None);
         };
         bounds.after = bounds.after.max(id.saturating_sub(1));
     }
     if last < i64::MAX as u64 {
-        let Some(id) = id_of(sql, conn, stream, bounds.versions.1).await? else {
+        let Some(id) = id_of(sql, conn, stream, clamp(last)).await? else {
             return Ok(None);
         };
         bounds.up_to = bounds.up_to.min(id);
