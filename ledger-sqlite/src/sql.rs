@@ -123,8 +123,11 @@ pub(crate) struct Sql {
     /// Writer: which stored entries have this content.
     pub(crate) same_content: Padded,
     pub(crate) insert_entries: Insert,
+    /// Writer: the last entries of a group, the head of their one stream and
+    /// the last id. Each command is a way to another thread and back.
+    pub(crate) insert_last: Insert,
+    /// Writer: heads, and the last id.
     pub(crate) upsert_streams: Insert,
-    pub(crate) set_last_id: Statement,
     /// In a caller's transaction: takes the write lock and changes nothing.
     pub(crate) lock: Statement,
     /// Writer: removes the oldest entries of a stream.
@@ -169,15 +172,15 @@ impl Sql {
         // Where the page ends is looked up first, in the index alone: a LIMIT
         // would make SQLite carry the columns of each row through a subquery.
         let page = |index: &str, of: &str, way: bool, named: bool| {
-            let ([low, high], order) = match way {
-                DESCENDING => (["coalesce(({}) - 1, ?1)", "?2"], "DESC"),
-                _ => (["?1", "coalesce(({}), ?2)"], "ASC"),
-            };
             let last = format!(
                 "SELECT id FROM {entries} {index} WHERE {of} AND id > ?1 AND id <= ?2 \
-                 ORDER BY id {order} LIMIT 1 OFFSET ?3"
+                 ORDER BY id {} LIMIT 1 OFFSET ?3",
+                if way == DESCENDING { "DESC" } else { "ASC" }
             );
-            let [low, high] = [low, high].map(|bound| bound.replace("{}", &last));
+            let (low, high) = match way {
+                DESCENDING => (format!("coalesce(({last}) - 1, ?1)"), "?2".to_owned()),
+                _ => ("?1".to_owned(), format!("coalesce(({last}), ?2)")),
+            };
             let (name, join) = match named {
                 true => (
                     "s.name",
@@ -191,6 +194,20 @@ impl Sql {
                 packed(name)
             )
         };
+        let insert_entries = |rows: &str| {
+            format!(
+                "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
+                 recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
+            )
+        };
+        let upsert_streams = |rows: &str| {
+            format!(
+                "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
+                 ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
+                 last_id = excluded.last_id, last_at = excluded.last_at"
+            )
+        };
+        let set_last_id = format!("UPDATE {meta} SET last_id = ?");
         Self {
             heads: heads("NULL, NULL"),
             heads_and_settings: heads(Settings::COLUMNS),
@@ -207,20 +224,14 @@ impl Sql {
                      AND e.schema_version = k.column5"
                 )
             }),
-            insert_entries: Insert::new(10, |rows| {
-                format!(
-                    "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
-                     recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
-                )
+            insert_entries: Insert::new(10, insert_entries),
+            insert_last: Insert::new(10, |rows| {
+                let (insert, head) = (insert_entries(rows), upsert_streams("(?, ?, ?, ?, ?)"));
+                format!("{insert}; {head}; {set_last_id}")
             }),
             upsert_streams: Insert::new(5, |rows| {
-                format!(
-                    "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
-                     ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
-                     last_id = excluded.last_id, last_at = excluded.last_at"
-                )
+                format!("{}; {set_last_id}", upsert_streams(rows))
             }),
-            set_last_id: Statement::new(format!("UPDATE {meta} SET last_id = ?1")),
             lock: Statement::new(format!("UPDATE {meta} SET last_id = last_id WHERE false")),
             trim: Statement::new(format!(
                 "DELETE FROM {entries} WHERE id IN (SELECT id FROM {entries} \

@@ -93,13 +93,23 @@ fn next<'p>(pack: &mut &'p [u8], most: i64) -> Option<Packed<'p>> {
 
 /// A number and the space behind it; nothing in front of the space is NULL.
 fn take_number(pack: &mut &[u8]) -> Option<Option<i64>> {
-    let end = pack.iter().take(21).position(|b| *b == b' ')?;
-    let (text, rest) = pack.split_at(end);
-    *pack = rest.get(1..)?;
-    if text.is_empty() {
-        return Some(None);
+    let negative = pack.first() == Some(&b'-');
+    let digits = pack.get(usize::from(negative)..)?;
+    let mut number = 0i64;
+    for (nth, byte) in digits.iter().enumerate() {
+        if *byte == b' ' {
+            *pack = &digits[nth + 1..];
+            let number = if negative { -number } else { number };
+            return match nth {
+                0 if negative => None,
+                0 => Some(None),
+                _ => Some(Some(number)),
+            };
+        }
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number = number.checked_mul(10)?.checked_add(i64::from(digit))?;
     }
-    std::str::from_utf8(text).ok()?.parse().ok().map(Some)
+    None
 }
 
 fn take_bytes<'p>(pack: &mut &'p [u8], length: i64) -> Option<&'p [u8]> {
