@@ -100,7 +100,7 @@ impl SqliteStore {
     /// connection is as durable as the store's options ask: `Misconfigured`.
     pub fn in_transaction<'t>(&self, tx: &'t mut Transaction<'_, Sqlite>) -> InTransaction<'t> {
         let bound = Bound {
-            conn: &mut **tx,
+            conn: tx,
             shared: self.shared.clone(),
             checked: false,
             locked: false,

@@ -1,7 +1,7 @@
 //! Pages of a stream.
 
 use ledger_core::backend::check_id;
-use ledger_core::{Error, Kind, Page, Read, Record, Result, StreamName};
+use ledger_core::{Error, Kind, Page, PageEnd, Read, Record, Result, StreamName};
 use sqlx::SqliteConnection;
 
 use super::Reader;
@@ -76,14 +76,17 @@ async fn rows(
         limit: read.limit(),
         descending: read.is_descending(),
     };
-    let (mut records, end) = ask
+    let (mut records, mut end) = ask
         .take(conn, |packed| {
             packed.record().map_err(|e| e.with("stream", stream))
         })
         .await?;
-    // An id stands for the nearest version that there was when it was looked
-    // up.
+    // Where no entry had a version of the range yet, its id stands for the last
+    // one before. Whatever came since may wait for the next page.
     records.retain(|record| read.versions().contains(&record.version));
+    if records.is_empty() {
+        end = PageEnd::CaughtUp;
+    }
     Ok(Page::new(records, end))
 }
 
