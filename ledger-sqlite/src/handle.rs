@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ledger_core::backend::{PositionCursor, StoreId};
+use ledger_core::backend::{Clock, PositionCursor, StoreId};
 use ledger_core::{Direction, Error, Limits, Result, StoreCursor};
 use sqlx::SqlitePool;
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::location::Location;
 use crate::open;
-use crate::options::SqliteOptions;
+use crate::options::{Durability, SqliteOptions};
 use crate::read::Reader;
 use crate::sql::Sql;
 use crate::writer::{Job, Queue, Ticket, wait};
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) reader: Reader,
     pub(crate) owns_pool: bool,
     pub(crate) queue: Queue,
+    pub(crate) durability: Durability,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) closed: AtomicBool,
 }
 
@@ -184,6 +186,8 @@ impl SqliteStore {
             reader: Reader { sql, pool },
             owns_pool,
             queue,
+            durability: options.durability,
+            clock: options.clock.clone(),
             closed: AtomicBool::new(false),
         };
         Self {

@@ -31,14 +31,19 @@
 //! processes of one machine may write to the file. The ids of a store grow in
 //! the order of its commits, over all streams.
 //!
+//! With [`SqliteStore::in_transaction`] entries are committed together with the
+//! application's own rows.
+//!
 //! # What it needs
 //!
 //! A file on a local file system, in a directory that can be written: the
 //! write-ahead log lies next to it. Space of trimmed entries is used again;
 //! `VACUUM` gives it back to the file system. A reader that keeps a transaction
-//! of its own open on the same file stops the write-ahead log from shrinking.
+//! of its own open on the same file keeps the write-ahead log growing; the
+//! ledger's own reads are pages, and never do.
 
 mod error;
+mod group;
 mod handle;
 mod location;
 mod open;
@@ -51,11 +56,13 @@ mod schema;
 mod settings;
 mod sql;
 mod store;
+mod transaction;
 mod writer;
 
 pub use handle::SqliteStore;
 pub use options::{Durability, SqliteOptions};
 pub use schema::schema_sql;
+pub use transaction::InTransaction;
 
 /// The name in events.
 const BACKEND: &str = "sqlite";

@@ -53,6 +53,15 @@ async fn every_statement_uses_its_index_and_sorts_nothing() {
             &sql.page_by_order_key[1],
             "INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
         ),
+        // The end of a page, from the index alone.
+        (
+            &sql.page[0],
+            "COVERING INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
+        ),
+        (
+            &sql.page_by_order_key[1],
+            "COVERING INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
+        ),
         (
             &sql.page_of_all[0],
             "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",

@@ -9,6 +9,8 @@ use crate::options::Durability;
 /// The first release of SQLite in which several connections cannot lose
 /// commits when the write-ahead log is reset.
 const SAFE_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// The first release that has everything the statements use.
+const KNOWN_SQLITE: (u32, u32, u32) = (3, 44, 0);
 
 /// Checks what cannot change while the database is open: its encoding and the
 /// release of SQLite.
@@ -33,6 +35,10 @@ fn check_release(release: &str, connections: u32) -> Result<()> {
     let mut parts = release.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let found = (next(), next(), next());
+    if found < KNOWN_SQLITE {
+        let error = misconfigured("this release of SQLite is too old; use 3.51.3 or later");
+        return Err(error.with("sqlite", release));
+    }
     if connections > 1 && found < SAFE_SQLITE {
         let error = misconfigured(
             "this release of SQLite can lose commits when several connections are open; \
@@ -112,9 +118,12 @@ mod tests {
 
     #[test]
     fn an_older_sqlite_is_refused_for_several_connections() {
-        for release in ["3.51.2", "3.50.7", "3.7.17", "2.8", ""] {
+        for release in ["3.51.2", "3.50.7", "3.44.0"] {
             assert!(check_release(release, 2).is_err(), "{release}");
             assert!(check_release(release, 1).is_ok(), "{release}");
+        }
+        for release in ["3.43.2", "3.7.17", "2.8", ""] {
+            assert!(check_release(release, 1).is_err(), "{release}");
         }
         for release in ["3.51.3", "3.52.0", "4.0"] {
             assert!(check_release(release, 2).is_ok(), "{release}");

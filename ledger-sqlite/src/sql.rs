@@ -85,6 +85,32 @@ impl Insert {
     }
 }
 
+/// The direction of a page.
+const DESCENDING: bool = true;
+
+/// What a page packs of each entry, to be taken apart by `read::pack`. ?4 is
+/// the most that metadata and payload may have together to be packed.
+fn packed(stream: &str) -> String {
+    let fits = "octet_length(e.payload) + coalesce(octet_length(e.metadata), 0) <= ?4";
+    let numbers = [
+        "e.id",
+        "e.version",
+        "e.schema_version",
+        "e.recorded_at",
+        "octet_length(e.content_type)",
+        "octet_length(e.order_key)",
+        "octet_length(e.dedup_key)",
+        &format!("octet_length({stream})"),
+        "octet_length(e.metadata)",
+        "octet_length(e.payload)",
+    ];
+    format!(
+        "concat({}, ' ', e.content_type, e.order_key, e.dedup_key, {stream}, \
+         iif({fits}, e.metadata, NULL), iif({fits}, e.payload, NULL))",
+        numbers.join(", ' ', ")
+    )
+}
+
 /// All statements but those that create the tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Sql {
@@ -97,11 +123,16 @@ pub(crate) struct Sql {
     /// Writer: which stored entries have this content.
     pub(crate) same_content: Padded,
     pub(crate) insert_entries: Insert,
+    /// Writer: the last entries of a group, the head of their one stream and
+    /// the last id. Each command is a way to another thread and back.
+    pub(crate) insert_last: Insert,
+    /// Writer: heads, and the last id.
     pub(crate) upsert_streams: Insert,
-    pub(crate) set_last_id: Statement,
+    /// In a caller's transaction: takes the write lock and changes nothing.
+    pub(crate) lock: Statement,
     /// Writer: removes the oldest entries of a stream.
     pub(crate) trim: Statement,
-    /// Pages of a stream, ascending and descending.
+    /// Pages of a stream, ascending and descending. See [`packed`].
     pub(crate) page: [Statement; 2],
     /// Pages of a stream by order key, ascending and descending.
     pub(crate) page_by_order_key: [Statement; 2],
@@ -120,7 +151,7 @@ impl Sql {
         let meta = format!("\"{prefix}_meta\"");
         let streams = format!("\"{prefix}_streams\"");
         let entries = format!("\"{prefix}_entries\"");
-        let stream = format!("(SELECT stream_id FROM {streams} WHERE name = ?1)");
+        let stream = format!("(SELECT stream_id FROM {streams} WHERE name = ?5)");
         let heads = |settings: &str| {
             Padded::new(1, |rows| {
                 format!(
@@ -135,10 +166,48 @@ impl Sql {
         // whatever else is in the database.
         let [by_stream, by_order_key, by_dedup_key] =
             ["stream", "order", "dedup"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
-        let both =
-            |text: &dyn Fn(&str) -> String| ["ASC", "DESC"].map(|way| Statement::new(text(way)));
-        let columns = "e.id, e.version, e.schema_version, e.content_type, e.recorded_at, \
-                       e.order_key, e.dedup_key, e.metadata, e.payload";
+        let both = |text: &dyn Fn(bool) -> String| {
+            [false, DESCENDING].map(|way| Statement::new(text(way)))
+        };
+        // Where the page ends is looked up first, in the index alone: a LIMIT
+        // would make SQLite carry the columns of each row through a subquery.
+        let page = |index: &str, of: &str, way: bool, named: bool| {
+            let last = format!(
+                "SELECT id FROM {entries} {index} WHERE {of} AND id > ?1 AND id <= ?2 \
+                 ORDER BY id {} LIMIT 1 OFFSET ?3",
+                if way == DESCENDING { "DESC" } else { "ASC" }
+            );
+            let (low, high) = match way {
+                DESCENDING => (format!("coalesce(({last}) - 1, ?1)"), "?2".to_owned()),
+                _ => ("?1".to_owned(), format!("coalesce(({last}), ?2)")),
+            };
+            let (name, join) = match named {
+                true => (
+                    "s.name",
+                    format!("LEFT JOIN {streams} s ON s.stream_id = e.stream_id"),
+                ),
+                false => ("NULL", String::new()),
+            };
+            format!(
+                "SELECT CAST(group_concat({}, '') AS BLOB) FROM {entries} e {index} {join} \
+                 WHERE {of} AND e.id > {low} AND e.id <= {high}",
+                packed(name)
+            )
+        };
+        let insert_entries = |rows: &str| {
+            format!(
+                "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
+                 recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
+            )
+        };
+        let upsert_streams = |rows: &str| {
+            format!(
+                "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
+                 ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
+                 last_id = excluded.last_id, last_at = excluded.last_at"
+            )
+        };
+        let set_last_id = format!("UPDATE {meta} SET last_id = ?");
         Self {
             heads: heads("NULL, NULL"),
             heads_and_settings: heads(Settings::COLUMNS),
@@ -155,37 +224,24 @@ impl Sql {
                      AND e.schema_version = k.column5"
                 )
             }),
-            insert_entries: Insert::new(10, |rows| {
-                format!(
-                    "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
-                     recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
-                )
+            insert_entries: Insert::new(10, insert_entries),
+            insert_last: Insert::new(10, |rows| {
+                let (insert, head) = (insert_entries(rows), upsert_streams("(?, ?, ?, ?, ?)"));
+                format!("{insert}; {head}; {set_last_id}")
             }),
             upsert_streams: Insert::new(5, |rows| {
-                format!(
-                    "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
-                     ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
-                     last_id = excluded.last_id, last_at = excluded.last_at"
-                )
+                format!("{}; {set_last_id}", upsert_streams(rows))
             }),
-            set_last_id: Statement::new(format!("UPDATE {meta} SET last_id = ?1")),
+            lock: Statement::new(format!("UPDATE {meta} SET last_id = last_id WHERE false")),
             trim: Statement::new(format!(
                 "DELETE FROM {entries} WHERE id IN (SELECT id FROM {entries} \
-                 WHERE stream_id = {stream} AND id <= ?2 ORDER BY id LIMIT ?3)"
+                 WHERE stream_id = (SELECT stream_id FROM {streams} WHERE name = ?1) \
+                 AND id <= ?2 ORDER BY id LIMIT ?3)"
             )),
-            page: both(&|way| {
-                format!(
-                    "SELECT {columns} FROM {entries} e {by_stream} WHERE e.stream_id = {stream} \
-                     AND e.id > ?2 AND e.id <= ?3 AND e.version >= ?4 AND e.version <= ?5 \
-                     ORDER BY e.id {way} LIMIT ?6"
-                )
-            }),
+            page: both(&|way| page(&by_stream, &format!("stream_id = {stream}"), way, false)),
             page_by_order_key: both(&|way| {
-                format!(
-                    "SELECT {columns} FROM {entries} e {by_order_key} WHERE e.stream_id = {stream} \
-                     AND e.order_key = ?7 AND e.id > ?2 AND e.id <= ?3 \
-                     AND e.version >= ?4 AND e.version <= ?5 ORDER BY e.id {way} LIMIT ?6"
-                )
+                let of = format!("stream_id = {stream} AND order_key = ?6");
+                page(&by_order_key, &of, way, false)
             }),
             // Ids and versions grow together, so the place of a version is
             // found by halving: from the first id on, jump over 2^62, 2^61, …
@@ -207,13 +263,7 @@ impl Sql {
                  AND e.id >= search.id ORDER BY e.id LIMIT 1), s.last_id) \
                  FROM search CROSS JOIN s WHERE jump = 0"
             )),
-            page_of_all: both(&|way| {
-                format!(
-                    "SELECT {columns}, e.stream_id, s.name FROM {entries} e \
-                     LEFT JOIN {streams} s ON s.stream_id = e.stream_id \
-                     WHERE e.id > ?1 AND e.id <= ?2 ORDER BY e.id {way} LIMIT ?3"
-                )
-            }),
+            page_of_all: both(&|way| page("", "true", way, true)),
             meta: Statement::new(format!("SELECT format, last_id, store_id FROM {meta}")),
             stat: Statement::new(format!(
                 "SELECT s.version, \

@@ -2,14 +2,14 @@
 //! writers that hold the database's one write lock until they commit.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
 
 use ledger_core::backend::{PositionCursor, StoreId};
 use ledger_core::{Direction, ReadAll, Result, StorePage, StoreRecord, StreamName};
 
 use super::Reader;
-use super::page::{one_more, take};
-use crate::row;
+use super::lookup::meta;
+use super::pack::stream_name;
+use super::page::Ask;
 
 impl Reader {
     pub(crate) async fn page_of_all(self, store: StoreId, read: ReadAll) -> Result<StorePage<i64>> {
@@ -22,7 +22,7 @@ impl Reader {
         // A descending read starts at the end that was settled before.
         let head = match way {
             Direction::Ascending => None,
-            Direction::Descending => Some(self.last_id_on(&mut conn).await?),
+            Direction::Descending => Some(meta(&self.sql, &mut conn).await?.last_id),
         };
         if let (Some(cursor), Some(head)) = (&from, head) {
             cursor.check_head(head)?;
@@ -33,23 +33,27 @@ impl Reader {
             (Direction::Descending, Some(_)) => (0, start - 1),
             (Direction::Descending, None) => (0, start),
         };
-        let query = self.sql.page_of_all[usize::from(way == Direction::Descending)]
-            .query()
-            .bind(after)
-            .bind(up_to)
-            .bind(one_more(limit));
-        let mut names = HashMap::new();
-        let (records, end) = take(&mut conn, query, limit, |row| {
-            let record = row::record(row)?;
-            let (size, id) = (record.entry.size(), record.id);
-            let stream =
-                name(&mut names, row).map_err(|e| e.with("table", "streams").with("id", id))?;
-            Ok((StoreRecord::new(stream, record), size))
-        })
-        .await?;
+        let descending = way == Direction::Descending;
+        let ask = Ask {
+            statement: &self.sql.page_of_all[usize::from(descending)],
+            names: &[],
+            after,
+            up_to,
+            limit,
+            descending,
+        };
+        let mut names = Names::default();
+        let (records, end) = ask
+            .take(&mut conn, |packed| {
+                let stream = names.get(packed.stream());
+                let stream =
+                    stream.map_err(|e| e.with("table", "streams").with("id", packed.id))?;
+                Ok(StoreRecord::new(stream, packed.record()?))
+            })
+            .await?;
         // Ascending, nothing follows a place that the store never reached.
         if let (true, None, Some(cursor)) = (records.is_empty(), head, &from) {
-            cursor.check_head(self.last_id_on(&mut conn).await?)?;
+            cursor.check_head(meta(&self.sql, &mut conn).await?.last_id)?;
         }
         let position = records.last().map_or(start, |last| last.record.id);
         let next = PositionCursor {
@@ -62,10 +66,18 @@ impl Reader {
     }
 }
 
-/// The name of the row's stream, built once for a page.
-fn name(names: &mut HashMap<i64, StreamName>, row: &sqlx::sqlite::SqliteRow) -> Result<StreamName> {
-    match names.entry(row::get(row, 9)?) {
-        Slot::Occupied(known) => Ok(known.get().clone()),
-        Slot::Vacant(slot) => Ok(slot.insert(row::stream_name(row, 10)?).clone()),
+/// The names of streams, each built once for a page.
+#[derive(Default)]
+struct Names(HashMap<Vec<u8>, StreamName>);
+
+impl Names {
+    fn get(&mut self, stored: Option<&[u8]>) -> Result<StreamName> {
+        if let Some(known) = stored.and_then(|stored| self.0.get(stored)) {
+            return Ok(known.clone());
+        }
+        let name = stream_name(stored)?;
+        self.0
+            .insert(name.as_str().as_bytes().to_vec(), name.clone());
+        Ok(name)
     }
 }

@@ -4,10 +4,11 @@ use ledger_core::backend::StoreId;
 use ledger_core::{Health, Result};
 use tokio::time::Instant;
 
+use super::lookup::meta;
 use super::{Reader, detached};
 use crate::error::{convert, corrupt};
+use crate::schema::FORMAT;
 use crate::settings::Settings;
-use crate::{row, schema};
 
 impl Reader {
     /// Looks at what every call depends on, and writes nothing.
@@ -27,17 +28,8 @@ impl Reader {
 
     async fn tables(self, store: StoreId) -> Result<String> {
         let mut conn = self.connection().await?;
-        let row = self
-            .sql
-            .meta
-            .query()
-            .fetch_optional(&mut *conn)
-            .await
-            .map_err(convert)?;
-        let row = row.ok_or_else(|| corrupt("the row that says the format is missing"))?;
-        let (format, last_id): (i64, i64) = (row::get(&row, 0)?, row::get(&row, 1)?);
-        schema::check_format(format)?;
-        if row::get::<&str>(&row, 2)?.parse::<StoreId>()? != store {
+        let meta = meta(&self.sql, &mut conn).await?;
+        if meta.store != store {
             return Err(corrupt(
                 "the tables were replaced by those of another store",
             ));
@@ -46,9 +38,10 @@ impl Reader {
             .query()
             .bind(0)
             .bind(i64::MAX)
-            .bind(1);
+            .bind(0)
+            .bind(0);
         look.fetch_optional(&mut *conn).await.map_err(convert)?;
-        Ok(format!("format {format}, last id {last_id}"))
+        Ok(format!("format {FORMAT}, last id {}", meta.last_id))
     }
 
     async fn settings(self) -> Result<String> {

@@ -4,6 +4,7 @@ mod all;
 mod detached;
 mod health;
 mod lookup;
+mod pack;
 mod page;
 mod stream;
 
@@ -14,7 +15,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqlitePool};
 
 pub(crate) use detached::detached;
-pub(crate) use stream::check;
+pub(crate) use lookup::{meta, stat};
+pub(crate) use stream::{check, page};
 
 use crate::error::convert;
 use crate::sql::Sql;

@@ -1,37 +1,97 @@
-//! The rows of a page, and how it ends.
+//! A page: which rows of the index, how many of them, and how it ends.
 
-use futures_util::TryStreamExt;
 use ledger_core::{Limits, PageEnd, Result};
 use sqlx::SqliteConnection;
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 
+use super::pack::{Packed, unpack};
 use crate::error::convert;
+use crate::row;
+use crate::sql::Statement;
 
-/// Takes a page of at most `limit` items from a statement that was asked for
-/// one more; no more once their sizes reach the bytes of a page, but always at
-/// least one, if there is one.
-pub(super) async fn take<T>(
-    conn: &mut SqliteConnection,
-    query: Query<'static, Sqlite, SqliteArguments>,
-    limit: usize,
-    mut item: impl FnMut(&SqliteRow) -> Result<(T, usize)>,
-) -> Result<(Vec<T>, PageEnd)> {
-    let mut rows = query.fetch(conn);
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.try_next().await.map_err(convert)? {
-        let (next, size) = item(&row)?;
-        bytes += size as u64;
-        let full = page.len() == limit || bytes > Limits::TABLE.page_bytes;
-        if full && !page.is_empty() {
-            return Ok((page, PageEnd::More));
-        }
-        page.push(next);
-    }
-    Ok((page, PageEnd::CaughtUp))
+/// What a page is asked for: ids after one up to another, inclusive.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    /// Its name and order key are bound behind the numbers.
+    pub(super) statement: &'a Statement,
+    pub(super) names: &'a [&'a str],
+    pub(super) after: i64,
+    pub(super) up_to: i64,
+    pub(super) limit: usize,
+    pub(super) descending: bool,
 }
 
-/// One more than a limit, to see whether something follows.
-pub(super) fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
+impl Ask<'_> {
+    /// The page, each entry built by `item`.
+    ///
+    /// It ends before the bytes of a page are exceeded, but holds at least one
+    /// entry, if there is one. No statement is made to pack more than that:
+    /// large entries are left out at first, and those that belong to the page
+    /// are packed by a second one, when the bytes of all are known.
+    pub(super) async fn take<T>(
+        &self,
+        conn: &mut SqliteConnection,
+        mut item: impl FnMut(&Packed<'_>) -> Result<T>,
+    ) -> Result<(Vec<T>, PageEnd)> {
+        let page_bytes = Limits::TABLE.page_bytes;
+        // One more than the limit tells whether something follows.
+        let rows = self.limit as u64 + 1;
+        let most = i64::try_from(page_bytes / rows).unwrap_or(i64::MAX);
+        loop {
+            let first = self.pack(conn, self.after, self.up_to, most).await?;
+            let Some(pack) = row::get::<Option<&[u8]>>(&first, 0)? else {
+                return Ok((Vec::new(), PageEnd::CaughtUp));
+            };
+            let mut page = unpack(pack, most)?;
+            if self.descending {
+                page.reverse();
+            }
+            let mut bytes = 0;
+            let fits = |packed: &&Packed<'_>| {
+                bytes += packed.size;
+                bytes <= page_bytes
+            };
+            let fitting = page.iter().take(self.limit).take_while(fits).count().max(1);
+            let end = match fitting < page.len() {
+                true => PageEnd::More,
+                false => PageEnd::CaughtUp,
+            };
+            page.truncate(fitting);
+            if !page.iter().any(|packed| packed.left_out) {
+                return Ok((page.iter().map(&mut item).collect::<Result<_>>()?, end));
+            }
+
+            let last = page.last().map_or(self.after, |last| last.id);
+            let (after, up_to) = match self.descending {
+                true => (last - 1, self.up_to),
+                false => (self.after, last),
+            };
+            // A trim may have removed some meanwhile; nothing is ever added
+            // between two entries.
+            let whole = self.pack(conn, after, up_to, i64::MAX).await?;
+            if let Some(pack) = row::get::<Option<&[u8]>>(&whole, 0)? {
+                let mut page = unpack(pack, i64::MAX)?;
+                if self.descending {
+                    page.reverse();
+                }
+                page.truncate(fitting);
+                return Ok((page.iter().map(&mut item).collect::<Result<_>>()?, end));
+            }
+        }
+    }
+
+    async fn pack(
+        &self,
+        conn: &mut SqliteConnection,
+        after: i64,
+        up_to: i64,
+        most: i64,
+    ) -> Result<sqlx::sqlite::SqliteRow> {
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let query = self.statement.query().bind(after).bind(up_to).bind(limit);
+        let mut query = query.bind(most);
+        for name in self.names {
+            query = query.bind((*name).to_owned());
+        }
+        query.fetch_one(conn).await.map_err(convert)
+    }
 }

@@ -12,6 +12,7 @@ use super::attempt::Outcome;
 use super::queue::{Stage, Ticket};
 use super::{Writer, backoff};
 use crate::BACKEND;
+use crate::group::Request;
 
 /// One append on its way through the writer.
 #[derive(Debug)]
@@ -24,6 +25,13 @@ pub(crate) struct Append {
 }
 
 impl Append {
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
+            stream: &self.stream,
+            batch: &self.batch,
+        }
+    }
+
     pub(super) fn size(&self) -> usize {
         self.batch.entries().iter().map(RawEntry::size).sum()
     }

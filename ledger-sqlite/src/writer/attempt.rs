@@ -6,11 +6,9 @@ use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 use super::Writer;
 use super::append::Append;
 use super::connection::Held;
-use super::draft::Draft;
-use super::heads::Heads;
-use super::originals::Originals;
 use super::queue::Stage;
 use crate::error::{commit_is_undone, convert};
+use crate::group::{self, Request};
 
 /// What became of an attempt to commit.
 pub(super) enum Outcome<T> {
@@ -58,8 +56,7 @@ impl Writer {
         }
     }
 
-    /// Decides all requests of a group in the order of the queue, each on top
-    /// of the ones before it, and writes what they store.
+    /// Writes the requests that were claimed.
     async fn write(
         &self,
         conn: &mut SqliteConnection,
@@ -67,21 +64,17 @@ impl Writer {
         claimed: &[bool],
     ) -> Result<Answers> {
         let members = group.iter().zip(claimed).filter(|(_, claimed)| **claimed);
-        let members: Vec<&Append> = members.map(|(append, _)| append).collect();
-        let mut heads = Heads::load(conn, self, &members).await?;
-        let originals = Originals::load(conn, &self.sql, &heads, &members).await?;
-        let mut draft = Draft::new(self.clock.now());
-        let mut decided = members.iter().enumerate();
-        let mut decide = || {
-            let (nth, append) = decided.next()?;
-            Some(draft.add(nth, append, &mut heads, &originals))
-        };
-        let answers = claimed
+        let members: Vec<Request<'_>> = members.map(|(append, _)| append.request()).collect();
+        // The settings of an application's connection may change at any time.
+        let check = self.source.is_shared().then_some(self.durability);
+        let clock = &*self.clock;
+        let mut answers = group::write(conn, &self.sql, check, clock, &members)
+            .await?
+            .into_iter();
+        Ok(claimed
             .iter()
-            .map(|claimed| claimed.then(&mut decide)?)
-            .collect();
-        draft.write(conn, &self.sql, &heads).await?;
-        Ok(answers)
+            .map(|claimed| claimed.then(|| answers.next())?)
+            .collect())
     }
 }
 

@@ -9,9 +9,6 @@
 mod append;
 mod attempt;
 mod connection;
-mod draft;
-mod heads;
-mod originals;
 mod queue;
 mod trim;
 

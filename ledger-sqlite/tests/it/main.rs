@@ -19,3 +19,4 @@ mod processes;
 mod reading;
 mod refusals;
 mod reopen;
+mod transaction;

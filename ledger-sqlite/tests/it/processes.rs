@@ -83,16 +83,16 @@ async fn processes_take_turns_and_lose_nothing() {
     }
 }
 
-/// Catches an acknowledgement before the commit, and half a batch after a
-/// kill.
+/// Catches an acknowledgement before the commit, half a batch after a kill,
+/// and a file that is damaged by one.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_had_acknowledged_is_there() {
     let place = Place::new();
     place.open().await.close().await.unwrap();
     let mut acks = Vec::new();
-    for round in 0..8 {
+    for round in 0..20 {
         let mut child = spawn(&place, 1_000_000);
-        tokio::time::sleep(millis(150 + round * 23)).await;
+        tokio::time::sleep(millis(100 + round * 83 % 211)).await;
         child.kill().unwrap();
         acks.extend(acknowledged(&mut child));
         child.wait().unwrap();
@@ -116,6 +116,49 @@ async fn what_a_killed_process_had_acknowledged_is_there() {
         assert_eq!(record.entry.payload, payload);
     }
     append(&store, &S, "after").await.unwrap();
+    let pool = place.pool(1).await;
+    let check = sqlx::query("PRAGMA integrity_check").fetch_all(&pool).await;
+    let said: String = sqlx::Row::get(&check.unwrap()[0], 0);
+    assert_eq!(said, "ok");
+}
+
+/// Catches reads of ours that keep the write-ahead log from being used again,
+/// and tells what a transaction that an application leaves open costs.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_paging_never_pins_the_write_ahead_log() {
+    use futures_util::TryStreamExt;
+    use ledger_core::{Query, StoreExt};
+
+    let place = Place::new();
+    let store = place.open().await;
+    let log = || {
+        let log = place.dir.path().join("test.db-wal");
+        std::fs::metadata(log).map_or(0, |log| log.len())
+    };
+    let write = async |megabytes: u32| {
+        for _ in 0..megabytes {
+            store
+                .append(&S, batch([entry(vec![1; 1 << 20])]))
+                .await
+                .unwrap();
+        }
+    };
+    let numbers = store.stream::<u64>("numbers");
+    numbers.append_all(0..5_000).await.unwrap();
+    // Halfway through a stream, and never polled again.
+    let mut paging = Box::pin(numbers.entries(Query::new()));
+    paging.try_next().await.unwrap();
+    write(40).await;
+    assert!(log() < 20 << 20, "{}", log());
+    paging.try_next().await.unwrap();
+
+    let pool = place.pool(1).await;
+    let mut long = pool.begin().await.unwrap();
+    let look = sqlx::query("SELECT count(*) FROM ledger_entries");
+    look.execute(&mut *long).await.unwrap();
+    write(40).await;
+    assert!(log() > 40 << 20, "{}", log());
+    long.rollback().await.unwrap();
 }
 
 /// Catches an expected version that is checked outside the write lock.

@@ -144,3 +144,121 @@ async fn a_page_ends_at_its_bytes_but_is_never_empty() {
     let page = read(&store, &S, Query::new()).await.unwrap();
     assert_eq!((page.records.len(), page.end), (3, PageEnd::More));
 }
+
+/// Catches a packing that ends at U+0000, cuts a part at the wrong place, or
+/// takes bytes for text; and a direction in which the pages differ.
+#[tokio::test]
+async fn every_byte_comes_back_in_both_directions() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mut all: Vec<_> = (0..=255u8).map(|b| entry([b])).collect();
+    all.push(entry([]));
+    all.push(entry((0..=255u8).cycle().take(70_000).collect::<Vec<_>>()));
+    all.push(
+        entry(*b"1 2 3 ")
+            .with_order_key("1 2")
+            .with_dedup_key("\u{1}\u{fffd}"),
+    );
+    let mut tagged = entry([0, 0]);
+    tagged.metadata.set("\"\\\u{7f}", "");
+    tagged.metadata.set("k", "\u{1}\n 9 ".repeat(1_000));
+    all.push(tagged);
+    store.append(&S, batch(all.clone())).await.unwrap();
+    for query in [Query::new(), Query::new().desc()] {
+        let mut found = Vec::new();
+        loop {
+            let next = match found.last() {
+                None => query.clone(),
+                Some(ledger_core::Record { id, .. }) if query == Query::new() => {
+                    query.clone().after(*id)
+                }
+                Some(last) => query.clone().before(last.id),
+            };
+            let page = read(&store, &S, next.limit(7)).await.unwrap();
+            found.extend(page.records);
+            if page.end == PageEnd::CaughtUp {
+                break;
+            }
+        }
+        if query != Query::new() {
+            found.reverse();
+        }
+        let entries: Vec<_> = found.into_iter().map(|r| r.entry).collect();
+        assert!(entries == all);
+    }
+    let all_of_store = ReadAll::new(AllQuery::new().limit(1_000), &Limits::TABLE).unwrap();
+    let page = store.read_all(&all_of_store).await.unwrap();
+    let entries: Vec<_> = page.records.into_iter().map(|r| r.record.entry).collect();
+    assert!(entries == all);
+}
+
+/// Catches a page that packs more than the bytes of a page, one that stops at
+/// a large entry for no reason, and large entries that come back empty.
+#[tokio::test]
+async fn pages_of_large_entries_end_at_the_bytes_of_a_page() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mega = |n: usize, fill: u8| entry(vec![fill; n << 20]);
+    // 8, 1, 8, 1, … MiB: 40 MiB less than what a limit of 100 would allow.
+    for n in 0..8u8 {
+        let two = batch([mega(8, n), mega(1, n)]);
+        store.append(&S, two).await.unwrap();
+    }
+    store
+        .append(&S, batch((0..200u8).map(|n| entry([n]))))
+        .await
+        .unwrap();
+    let sizes = |page: &ledger_core::Page<ledger_core::Record<i64>>| -> Vec<usize> {
+        page.records
+            .iter()
+            .map(|r| r.entry.payload.len() >> 20)
+            .collect()
+    };
+    let first = read(&store, &S, Query::new()).await.unwrap();
+    assert_eq!(
+        (sizes(&first), first.end),
+        (vec![8, 1, 8, 1, 8, 1], PageEnd::More)
+    );
+    for (nth, record) in first.records.iter().enumerate() {
+        assert!(
+            record
+                .entry
+                .payload
+                .iter()
+                .all(|b| usize::from(*b) == nth / 2)
+        );
+    }
+    let query = Query::new().desc().before(17);
+    let last = read(&store, &S, query.limit(5)).await.unwrap();
+    assert_eq!(
+        (sizes(&last), last.end),
+        (vec![1, 8, 1, 8, 1], PageEnd::More)
+    );
+    assert_eq!(versions(&last), [16, 15, 14, 13, 12]);
+    let query = Query::new().after(14).limit(1_000);
+    let rest = read(&store, &S, query).await.unwrap();
+    assert_eq!((rest.records.len(), rest.end), (202, PageEnd::CaughtUp));
+    let all = ReadAll::new(AllQuery::new().limit(10_000), &Limits::TABLE).unwrap();
+    let page = store.read_all(&all).await.unwrap();
+    assert_eq!((page.records.len(), page.end), (6, PageEnd::More));
+}
+
+/// Catches a dependence on the order in which SQLite happens to aggregate.
+#[tokio::test]
+async fn the_order_of_a_page_does_not_depend_on_the_connection() {
+    let place = Place::new();
+    let options = place.connect().pragma("reverse_unordered_selects", "1");
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let store = ledger_sqlite::SqliteStore::with_pool(pool, Default::default());
+    let store = store.await.unwrap();
+    store
+        .append(&S, batch((0..9u8).map(|n| entry([n]))))
+        .await
+        .unwrap();
+    let page = read(&store, &S, Query::new().limit(5)).await.unwrap();
+    assert_eq!(versions(&page), [1, 2, 3, 4, 5]);
+    let page = read(&store, &S, Query::new().limit(3).desc())
+        .await
+        .unwrap();
+    assert_eq!(versions(&page), [9, 8, 7]);
+}

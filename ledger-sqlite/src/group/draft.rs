@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use ledger_core::backend::{Original, plan};
 use ledger_core::{Error, Kind, RawEntry, Receipts, Result, Timestamp};
 use sqlx::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 
-use super::append::Append;
-use super::heads::Heads;
+use super::Request;
+use super::heads::{Head, Heads};
 use super::originals::{Key, Originals};
 use crate::error::convert;
 use crate::row::metadata_to;
@@ -45,14 +47,14 @@ impl<'g> Draft<'g> {
     /// Decides a request on top of the ones before it.
     pub(super) fn add(
         &mut self,
-        request: usize,
-        append: &'g Append,
+        nth: usize,
+        request: Request<'g>,
         heads: &mut Heads<'g>,
         originals: &Originals<'g>,
     ) -> Result<Receipts<i64>> {
-        let stream = heads.index_of(&append.stream);
-        let entries = append.batch.entries();
-        let plan = plan(&append.batch, heads.get(stream).version, |index, entry| {
+        let stream = heads.index_of(request.stream);
+        let entries = request.batch.entries();
+        let plan = plan(request.batch, heads.get(stream).version, |index, entry| {
             let Some(key) = entries[index].dedup_key.as_deref().map(|key| (stream, key)) else {
                 return Ok(None);
             };
@@ -62,7 +64,7 @@ impl<'g> Draft<'g> {
                 version: fresh.version,
                 same_content: fresh.entry.same_content(entry),
             });
-            Ok(of_group.or_else(|| originals.of(key, (request, index))))
+            Ok(of_group.or_else(|| originals.of(key, (nth, index))))
         })?;
         let (first_id, first_version) = (heads.last_id, heads.get(stream).version);
         let count = i64::try_from(plan.fresh.len()).unwrap_or(i64::MAX);
@@ -104,62 +106,59 @@ impl<'g> Draft<'g> {
         if self.fresh.is_empty() {
             return Ok(());
         }
+        let changed: Vec<_> = heads.changed().collect();
         let mut fresh = self.fresh.as_slice();
         while !fresh.is_empty() {
-            let (statement, count) = sql.insert_entries.fitting(fresh.len());
+            let (insert, count) = sql.insert_entries.fitting(fresh.len());
             let (now, later) = fresh.split_at(count);
-            let mut query = statement.query();
-            for Fresh {
-                id,
-                stream_id,
-                version,
-                at,
-                entry,
-            } in now
-            {
-                query = query
-                    .bind(*id)
-                    .bind(*stream_id)
-                    .bind(version.cast_signed())
-                    .bind(entry.schema_version)
-                    .bind(entry.content_type.as_str().to_owned())
-                    .bind(at.as_micros())
-                    .bind(entry.order_key.clone())
-                    .bind(entry.dedup_key.clone())
-                    .bind(metadata_to(&entry.metadata)?)
-                    .bind(entry.payload.to_vec());
+            if let (true, [head]) = (later.is_empty(), &changed[..]) {
+                let (insert, _) = sql.insert_last.fitting(count);
+                let insert = now.iter().try_fold(insert.query(), bind_entry)?;
+                let last = bind_head(insert, head).bind(heads.last_id);
+                last.execute(conn).await.map_err(convert)?;
+                return Ok(());
             }
-            query.execute(&mut *conn).await.map_err(convert)?;
+            let insert = now.iter().try_fold(insert.query(), bind_entry)?;
+            insert.execute(&mut *conn).await.map_err(convert)?;
             fresh = later;
         }
-        self.write_heads(conn, sql, heads).await
-    }
-
-    async fn write_heads(
-        &self,
-        conn: &mut SqliteConnection,
-        sql: &Sql,
-        heads: &Heads<'g>,
-    ) -> Result<()> {
-        let changed: Vec<_> = heads.changed().collect();
         let mut changed = changed.as_slice();
         while !changed.is_empty() {
-            let (statement, count) = sql.upsert_streams.fitting(changed.len());
+            let (upsert, count) = sql.upsert_streams.fitting(changed.len());
             let (now, later) = changed.split_at(count);
-            let mut query = statement.query();
-            for head in now {
-                query = query
-                    .bind(head.stream_id)
-                    .bind(head.name.as_str().to_owned())
-                    .bind(head.version.cast_signed())
-                    .bind(head.last_id)
-                    .bind(head.last_at.map(Timestamp::as_micros));
-            }
-            query.execute(&mut *conn).await.map_err(convert)?;
+            let upsert = now
+                .iter()
+                .fold(upsert.query(), |q, head| bind_head(q, head));
+            let upsert = upsert.bind(heads.last_id);
+            upsert.execute(&mut *conn).await.map_err(convert)?;
             changed = later;
         }
-        let done = sql.set_last_id.query().bind(heads.last_id);
-        done.execute(conn).await.map_err(convert)?;
         Ok(())
     }
+}
+
+type Bound = Query<'static, Sqlite, SqliteArguments>;
+
+fn bind_entry(query: Bound, fresh: &Fresh<'_>) -> Result<Bound> {
+    let entry = fresh.entry;
+    Ok(query
+        .bind(fresh.id)
+        .bind(fresh.stream_id)
+        .bind(fresh.version.cast_signed())
+        .bind(entry.schema_version)
+        .bind(entry.content_type.as_str().to_owned())
+        .bind(fresh.at.as_micros())
+        .bind(entry.order_key.clone())
+        .bind(entry.dedup_key.clone())
+        .bind(metadata_to(&entry.metadata)?)
+        .bind(entry.payload.to_vec()))
+}
+
+fn bind_head(query: Bound, head: &Head<'_>) -> Bound {
+    query
+        .bind(head.stream_id)
+        .bind(head.name.as_str().to_owned())
+        .bind(head.version.cast_signed())
+        .bind(head.last_id)
+        .bind(head.last_at.map(Timestamp::as_micros))
 }

@@ -6,7 +6,7 @@ use ledger_core::backend::Original;
 use ledger_core::{RawEntry, Result};
 use sqlx::SqliteConnection;
 
-use super::append::Append;
+use super::Request;
 use super::heads::Heads;
 use crate::error::convert;
 use crate::row::{get, version};
@@ -32,14 +32,14 @@ impl<'g> Originals<'g> {
         conn: &mut SqliteConnection,
         sql: &Sql,
         heads: &Heads<'g>,
-        group: &[&'g Append],
+        group: &[Request<'g>],
     ) -> Result<Self> {
         let mut this = Self::default();
         let mut keys = Vec::new();
-        for append in group {
-            let nth = heads.index_of(&append.stream);
+        for request in group {
+            let nth = heads.index_of(request.stream);
             if let Some(stream_id) = heads.get(nth).stream_id {
-                let with_key = append
+                let with_key = request
                     .batch
                     .entries()
                     .iter()
@@ -52,13 +52,13 @@ impl<'g> Originals<'g> {
             return Ok(this);
         }
         let mut repeats = Vec::new();
-        for (request, append) in group.iter().enumerate() {
-            if append.batch.verifies_duplicates() {
-                let nth = heads.index_of(&append.stream);
-                for (index, entry) in append.batch.entries().iter().enumerate() {
+        for (place, request) in group.iter().enumerate() {
+            if request.batch.verifies_duplicates() {
+                let nth = heads.index_of(request.stream);
+                for (index, entry) in request.batch.entries().iter().enumerate() {
                     let key = entry.dedup_key.as_deref();
                     if let Some((id, _)) = key.and_then(|key| this.stored.get(&(nth, key))) {
-                        repeats.push(((request, index), *id, entry));
+                        repeats.push(((place, index), *id, entry));
                     }
                 }
             }

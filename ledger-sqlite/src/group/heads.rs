@@ -7,12 +7,13 @@ use ledger_core::{Result, StreamName, Timestamp};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::Writer;
-use super::append::Append;
+use super::Request;
 use crate::error::{convert, corrupt};
+use crate::options::Durability;
 use crate::row::get;
 use crate::schema;
 use crate::settings::Settings;
+use crate::sql::Sql;
 
 /// Where a stream stands; moves on with each request of the group.
 #[derive(Debug)]
@@ -40,8 +41,9 @@ pub(super) struct Heads<'g> {
 impl<'g> Heads<'g> {
     pub(super) async fn load(
         conn: &mut SqliteConnection,
-        writer: &Writer,
-        group: &[&'g Append],
+        sql: &Sql,
+        check: Option<Durability>,
+        group: &[Request<'g>],
     ) -> Result<Self> {
         let mut this = Self {
             heads: Vec::new(),
@@ -49,11 +51,11 @@ impl<'g> Heads<'g> {
             last_id: 0,
             last_stream_id: 0,
         };
-        for append in group {
+        for request in group {
             let nth = this.heads.len();
-            if *this.by_name.entry(append.stream.as_str()).or_insert(nth) == nth {
+            if *this.by_name.entry(request.stream.as_str()).or_insert(nth) == nth {
                 this.heads.push(Head {
-                    name: &append.stream,
+                    name: request.stream,
                     stream_id: None,
                     version: 0,
                     last_id: 0,
@@ -62,9 +64,9 @@ impl<'g> Heads<'g> {
                 });
             }
         }
-        let statements = match writer.source.is_shared() {
-            true => &writer.sql.heads_and_settings,
-            false => &writer.sql.heads,
+        let statements = match check {
+            Some(_) => &sql.heads_and_settings,
+            None => &sql.heads,
         };
         let mut start = 0;
         while start < this.heads.len() {
@@ -75,8 +77,8 @@ impl<'g> Heads<'g> {
             }
             let rows = query.fetch_all(&mut *conn).await.map_err(convert)?;
             for row in &rows {
-                if writer.source.is_shared() {
-                    Settings::of_row(row, 0)?.check(writer.durability)?;
+                if let Some(durability) = check {
+                    Settings::of_row(row, 0)?.check(durability)?;
                 }
                 this.take(row, start)?;
             }
