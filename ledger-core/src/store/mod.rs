@@ -131,7 +131,7 @@ pub trait Store<I: EntryId>: Send + Sync {
     ///
     /// # Errors
     ///
-    /// `Closed`.
+    /// `Closed`; `Unsupported` from a store that is bound to a transaction.
     async fn health(&self) -> Result<Health>;
 
     /// Waits for the appends that are running, then closes this handle and all
@@ -141,6 +141,8 @@ pub trait Store<I: EntryId>: Send + Sync {
     /// # Errors
     ///
     /// Whatever the database reports. The handle is closed all the same.
+    /// `Unsupported` from a store that is bound to a transaction, whose end is
+    /// the caller's.
     async fn close(&self) -> Result<()>;
 
     /// A page of the names of all streams, in byte order. A stream whose
