@@ -27,3 +27,8 @@ pub use handle::RedbStore;
 
 /// The name in events.
 const BACKEND: &str = "redb";
+
+/// The code of the guide is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/writing-a-backend.md")]
+struct Guide;
