@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -130,16 +131,20 @@ impl RedbStore {
         let db = self.db()?;
         let permit = timeout_at(deadline, self.shared.writer.clone().acquire_owned()).await;
         let permit = permit
-            .map_err(|_| Error::new(Kind::Contention, "other appends were in the way"))?
+            .map_err(|_| contended())?
             .map_err(|_| Error::closed())?;
+        let begun = Arc::new(AtomicBool::new(false));
+        let claim = begun.clone();
         let writing = spawn_blocking(move || {
-            let done = commit(&db, deadline, change);
+            let done = commit(&db, deadline, &claim, change);
             drop(db);
             drop(permit);
             done
         });
         match timeout_at(deadline, writing).await {
             Ok(done) => done.map_err(|e| panicked(e).unknown_outcome())?,
+            // Whoever is first: the thread does not begin what was given up here.
+            Err(_) if !begun.swap(true, Ordering::AcqRel) => Err(contended()),
             Err(_) => Err(Error::new(Kind::Timeout, "").unknown_outcome()),
         }
     }
@@ -187,6 +192,7 @@ impl Drop for Shared {
 fn commit<T>(
     db: &Database,
     deadline: Instant,
+    begun: &AtomicBool,
     change: impl FnOnce(&WriteTransaction) -> Result<Outcome<T>>,
 ) -> Result<T> {
     let mut tx = loop {
@@ -195,13 +201,13 @@ fn commit<T>(
             Err(TransactionError::WouldBlock) if Instant::now() < deadline => {
                 std::thread::sleep(WAIT);
             }
-            Err(TransactionError::WouldBlock) => {
-                let why = "another handle held the write lock";
-                return Err(Error::new(Kind::Contention, why));
-            }
+            Err(TransactionError::WouldBlock) => return Err(contended()),
             Err(e) => return Err(convert(e)),
         }
     };
+    if begun.swap(true, Ordering::AcqRel) {
+        return Err(contended());
+    }
     tx.set_durability(Durability::Immediate).map_err(convert)?;
     match change(&tx)? {
         Outcome::Unchanged(answer) => Ok(answer),
@@ -211,6 +217,10 @@ fn commit<T>(
             Err(e) => Err(convert(e).unknown_outcome()),
         },
     }
+}
+
+fn contended() -> Error {
+    Error::new(Kind::Contention, "others held the write lock")
 }
 
 fn panicked(error: tokio::task::JoinError) -> Error {

@@ -10,7 +10,7 @@ use tempfile::tempdir;
 fn raw(path: &std::path::Path) -> Database {
     let mut builder = Database::builder();
     builder.set_concurrency_mode(ConcurrencyMode::MultiWriter);
-    builder.create(path).unwrap()
+    builder.create(path).expect("a file that can be shared")
 }
 
 #[tokio::test]
@@ -27,28 +27,14 @@ async fn a_held_write_lock_ends_an_append_by_its_deadline_and_reads_go_on() {
         .with_deadline(Duration::from_millis(60))
         .unwrap();
     let refused = hasty.stream::<u64>("s").append(2).await.unwrap_err();
-    assert!(
-        matches!(refused.kind(), Kind::Contention | Kind::Timeout),
-        "{refused}"
-    );
-    assert_eq!(
-        hasty
-            .stream::<u64>("s")
-            .read(Query::new())
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(*refused.kind(), Kind::Contention);
+    assert_eq!(refused.applied(), Applied::No);
+    let page = store.stream::<u64>("s").read(Query::new()).await.unwrap();
+    assert_eq!(page.len(), 1);
     drop(held);
 
     let receipt = store.stream::<u64>("s").append(3).await.unwrap();
-    let expected = if refused.applied() == Applied::No {
-        2..=2
-    } else {
-        2..=3
-    };
-    assert!(expected.contains(&receipt.version));
+    assert_eq!(receipt.version, 2);
 }
 
 #[tokio::test]
