@@ -1,4 +1,5 @@
 //! The benchmarks that need no server still run. How fast is not tested.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may panic")]
 
 use std::process::Command;
 
