@@ -91,6 +91,7 @@ impl Args {
         Ok(Some(args))
     }
 
+    /// Whether a row was asked for.
     pub(crate) fn wants(&self, row: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|part| row.contains(part))
     }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p ledger-bench -- sqlite|postgres|typed` prints one
 //! Markdown table a group. In each row two sides do the same work: *ours*
 //! through the library, and the *floor*, the least code that does it without.
-//! They take turns within each round (floor, ours, ours, floor), so that what
+//! They take turns within each round (floor, ours, ours, floor, …), so that what
 //! else the machine does meets both; a ratio is that of one round, and the
 //! table shows the median and the range of them. The absolute rates belong to
 //! this machine and this hour; the ratios are what counts.

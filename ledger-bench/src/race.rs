@@ -11,6 +11,9 @@ use crate::work::{Done, Work, work};
 
 /// How long both sides warm up before the first round.
 const WARM_UP: Duration = Duration::from_millis(300);
+/// How many turns a side takes in a round. Many short ones, so that a burst of
+/// something else meets both sides.
+const TURNS: u32 = 8;
 
 /// Measures a row: warms both sides up, then lets them take turns.
 pub(crate) async fn race<F: Work, O: Work>(
@@ -23,20 +26,17 @@ pub(crate) async fn race<F: Work, O: Work>(
     let warm_up = WARM_UP.min(args.time);
     let (mut floor, _) = work(floor, warm_up).await?;
     let (mut ours, _) = work(ours, warm_up).await?;
-    let half = args.time / 2;
+    let slice = args.time / TURNS;
     let (mut floor_rates, mut our_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let mut latencies = Vec::new();
     for _ in 0..args.rounds {
         let (mut floor_done, mut our_done) = (Done::default(), Done::default());
         // There and back, so that a drift within the round meets both alike.
-        for first_half in [true, false] {
-            if !first_half {
-                ours = turn(ours, half, &mut our_done).await?;
-            }
-            floor = turn(floor, half, &mut floor_done).await?;
-            if first_half {
-                ours = turn(ours, half, &mut our_done).await?;
-            }
+        while floor_done.time.min(our_done.time) < args.time {
+            floor = turn(floor, slice, &mut floor_done).await?;
+            ours = turn(ours, slice, &mut our_done).await?;
+            ours = turn(ours, slice, &mut our_done).await?;
+            floor = turn(floor, slice, &mut floor_done).await?;
         }
         floor_rates.push(floor_done.rate());
         our_rates.push(our_done.rate());

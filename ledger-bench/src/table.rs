@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use crate::args::Args;
+use crate::race::race;
 use crate::stats::{Latency, Spread};
+use crate::work::Work;
 
 /// What a ratio should be.
 #[derive(Clone, Copy, Debug)]
@@ -25,29 +29,65 @@ pub(crate) struct Row {
     pub(crate) target: Target,
 }
 
-/// Prints the head of a table; rows follow as they are measured.
-#[expect(
-    clippy::print_stdout,
-    reason = "the tables are what the program is for"
-)]
-pub(crate) fn head(title: &str, args: &Args, notes: &str) {
-    println!("\n### {title}\n");
-    println!(
-        "`{}`, load average at the start {}. {notes}\n",
-        args.line,
-        load()
-    );
-    println!(
-        "| row | floor/s | ours/s | ratio | spread | p50 of ours | p99 of ours | target | met |"
-    );
-    println!("|---|---:|---:|---:|---|---:|---:|---:|---|");
+/// A table whose rows are printed as they are measured, and whose head comes
+/// with the first of them.
+pub(crate) struct Table<'a> {
+    args: &'a Args,
+    title: String,
+    notes: String,
+    begun: bool,
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the tables are what the program is for"
-)]
-pub(crate) fn row(row: &Row) {
+impl<'a> Table<'a> {
+    pub(crate) fn new(args: &'a Args, title: impl Into<String>, notes: impl Into<String>) -> Self {
+        Self {
+            args,
+            title: title.into(),
+            notes: notes.into(),
+            begun: false,
+        }
+    }
+
+    /// Measures a row and prints it.
+    pub(crate) async fn race<F: Work, O: Work>(
+        &mut self,
+        name: &str,
+        target: Target,
+        floor: Vec<F>,
+        ours: Vec<O>,
+    ) -> Result<()> {
+        progress(name);
+        if !self.begun {
+            self.head();
+            self.begun = true;
+        }
+        row(&race(self.args, name, target, floor, ours).await?);
+        Ok(())
+    }
+
+    #[expect(clippy::print_stdout, reason = "tables are what the program is for")]
+    fn head(&self) {
+        let (title, line) = (&self.title, &self.args.line);
+        println!("\n### {title}\n");
+        println!("`{line}`. {}\n", self.notes);
+        println!("Load average at the start: {}.\n", load());
+        println!(
+            "| row | floor/s | ours/s | ratio | spread | p50 of ours | p99 of ours | target | met |"
+        );
+        println!("|---|---:|---:|---:|---|---:|---:|---:|---|");
+    }
+
+    /// Prints what stands below.
+    #[expect(clippy::print_stdout, reason = "tables are what the program is for")]
+    pub(crate) fn end(self) {
+        if self.begun {
+            println!("\nLoad average at the end: {}.", load());
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "tables are what the program is for")]
+fn row(row: &Row) {
     let (target, met) = match row.target {
         Target::AtLeast(least) if row.ratio.median >= least => (format!("≥ {least}"), "yes"),
         Target::AtLeast(least) => (format!("≥ {least}"), "**no**"),
@@ -65,15 +105,6 @@ pub(crate) fn row(row: &Row) {
         short(row.latency.p50),
         short(row.latency.p99),
     );
-}
-
-/// Prints what stands below a table.
-#[expect(
-    clippy::print_stdout,
-    reason = "the tables are what the program is for"
-)]
-pub(crate) fn foot() {
-    println!("\nLoad average at the end {}.", load());
 }
 
 /// Tells on stderr what is being done.

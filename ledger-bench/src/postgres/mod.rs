@@ -9,9 +9,7 @@ use ledger_testkit::Postgres;
 
 use crate::args::Args;
 use crate::ours;
-use crate::race::race;
-use crate::table::{self, Target};
-use crate::work::Work;
+use crate::table::{Table, Target, progress};
 use crate::workload::Entries;
 use place::Place;
 
@@ -70,6 +68,12 @@ const APPENDS: [Appends; 5] = [
     },
 ];
 
+const READS: [&str; 3] = [
+    "page of 100, a stream",
+    "page of 1,000, a stream",
+    "scan of the whole store",
+];
+
 pub(crate) async fn run(args: &Args) -> Result<()> {
     if args.slow_flush {
         let server = Postgres::slow_flush().await?;
@@ -82,17 +86,16 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
 
 async fn appends(args: &Args, server: &Postgres, flush: &str) -> Result<()> {
     let keys = if args.dedup { "unique" } else { "no" };
-    table::head(
-        &format!("PostgreSQL: appends, {flush}"),
+    let mut table = Table::new(
         args,
-        &format!(
+        format!("PostgreSQL: appends, {flush}"),
+        format!(
             "Server: {:?}; {keys} dedup keys. Floor: `INSERT … SELECT … FROM unnest(…)` into \
              the same table with versions that the caller makes up, no guarantees.",
             server.way()
         ),
     );
     for row in APPENDS.iter().filter(|row| args.wants(row.name)) {
-        table::progress(row.name);
         let entries = Entries::new(args)?;
         let place = Place::fresh(server, row.connections).await?;
         place.make_streams(row.streams, &entries).await?;
@@ -102,17 +105,20 @@ async fn appends(args: &Args, server: &Postgres, flush: &str) -> Result<()> {
             ours::Appender::new(&place.store, entries, row.batch, row.streams)
         };
         let ours = (0..row.tasks).map(appender).collect::<Result<_>>()?;
-        table::row(&race(args, row.name, row.target, floor, ours).await?);
+        table.race(row.name, row.target, floor, ours).await?;
     }
-    table::foot();
+    table.end();
     Ok(())
 }
 
 async fn reads(args: &Args, server: &Postgres) -> Result<()> {
-    table::head(
-        "PostgreSQL: reads",
+    if !READS.iter().any(|name| args.wants(name)) {
+        return Ok(());
+    }
+    let mut table = Table::new(
         args,
-        &format!(
+        "PostgreSQL: reads",
+        format!(
             "Server: {:?}; {} entries, half of them in one stream; one reader. Floor: \
              `COPY … TO STDOUT (FORMAT binary)` of the same rows and columns on a connection of \
              its own, the bytes only received.",
@@ -120,37 +126,24 @@ async fn reads(args: &Args, server: &Postgres) -> Result<()> {
             args.rows,
         ),
     );
-    table::progress("filling the store");
+    progress("filling the store");
     let place = Place::fresh(server, 4).await?;
     let in_stream = place.fill(args).await?;
-    for (name, limit, target) in [
-        ("page of 100, a stream", 100, 0.9),
-        ("page of 1,000, a stream", 1_000, 1.0),
-    ] {
+    let [small, large, scan] = READS;
+    for (name, limit, least) in [(small, 100, 0.9), (large, 1_000, 1.0)] {
         if args.wants(name) {
             let floor = floor_read::Pages::new(&place, limit, in_stream).await?;
             let ours = ours::StreamPages::new(&place.store, limit, None)?;
-            measure(args, name, Target::AtLeast(target), floor, ours).await?;
+            let target = Target::AtLeast(least);
+            table.race(name, target, vec![floor], vec![ours]).await?;
         }
     }
-    let name = "scan of the whole store";
-    if args.wants(name) {
+    if args.wants(scan) {
         let floor = floor_read::Scan::new(&place, args.rows).await?;
         let ours = ours::Scan::new(&place.store);
-        measure(args, name, Target::AtLeast(0.8), floor, ours).await?;
+        let target = Target::AtLeast(0.8);
+        table.race(scan, target, vec![floor], vec![ours]).await?;
     }
-    table::foot();
-    Ok(())
-}
-
-async fn measure(
-    args: &Args,
-    name: &str,
-    target: Target,
-    floor: impl Work,
-    ours: impl Work,
-) -> Result<()> {
-    table::progress(name);
-    table::row(&race(args, name, target, vec![floor], vec![ours]).await?);
+    table.end();
     Ok(())
 }

@@ -13,15 +13,23 @@ use ledger_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::args::Args;
+use crate::disk;
 use crate::ours;
-use crate::race::race;
-use crate::table::{self, Target};
+use crate::table::{Table, Target, progress};
 use crate::workload::{Entries, streams};
-use crate::{disk, work::Work};
 
 /// Streams that the 64 appenders write to, and that lie in the store that is
 /// read.
 const STREAMS: usize = 100;
+
+const READS: [&str; 6] = [
+    "page of 100, a stream",
+    "page of 1,000, a stream",
+    "page of 100, an order key",
+    "page of 100, whole store",
+    "page of 1,000, whole store",
+    "scan of the whole store",
+];
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     appends(args).await?;
@@ -37,10 +45,10 @@ async fn appends(args: &Args) -> Result<()> {
         false => "the disk as it is",
     };
     let keys = if args.dedup { "unique" } else { "no" };
-    table::head(
-        &format!("SQLite: appends, {flush}"),
+    let mut table = Table::new(
         args,
-        &format!(
+        format!("SQLite: appends, {flush}"),
+        format!(
             "WAL, synchronous=FULL, {keys} dedup keys. Floor: rusqlite, prepared statements; \
              for several appenders a writer thread with group commit."
         ),
@@ -54,7 +62,7 @@ async fn appends(args: &Args) -> Result<()> {
         let floor = floor.collect::<Result<_>>()?;
         let ours = (0..64).map(|n| place.appender(&entries, 1_000 + n, 1, STREAMS));
         let ours = ours.collect::<Result<_>>()?;
-        measure(args, name, Target::AtLeast(0.8), floor, ours).await?;
+        table.race(name, Target::AtLeast(0.8), floor, ours).await?;
     }
     for (name, batch, target) in [
         ("lone appender, singles", 1, 0.7),
@@ -65,18 +73,23 @@ async fn appends(args: &Args) -> Result<()> {
             let place = Place::fresh().await?;
             let floor = floor::Appender::open(&place.floor(), entries.seeded(1), batch)?;
             let ours = place.appender(&entries, 2, batch, 1)?;
-            measure(args, name, Target::AtLeast(target), vec![floor], vec![ours]).await?;
+            table
+                .race(name, Target::AtLeast(target), vec![floor], vec![ours])
+                .await?;
         }
     }
-    table::foot();
+    table.end();
     Ok(())
 }
 
 async fn reads(args: &Args) -> Result<()> {
-    table::head(
-        "SQLite: reads",
+    if !READS.iter().any(|name| args.wants(name)) {
+        return Ok(());
+    }
+    let mut table = Table::new(
         args,
-        &format!(
+        "SQLite: reads",
+        format!(
             "{} entries, half of them in one stream, the rest in {} others; one reader. \
              Floor: rusqlite, prepared, on a connection of its own, decoding into the same \
              owned records.",
@@ -86,52 +99,34 @@ async fn reads(args: &Args) -> Result<()> {
     );
     let place = Place::filled(args).await?;
     let path = place.ours();
-    for (name, limit) in [
-        ("page of 100, a stream", 100),
-        ("page of 1,000, a stream", 1_000),
+    let [small, large, by_key, small_of_all, large_of_all, scan] = READS;
+    let key = "customer-0007".to_owned();
+    let target = Target::AtLeast(0.75);
+    for (name, limit, key) in [
+        (small, 100, None),
+        (large, 1_000, None),
+        (by_key, 100, Some(key)),
     ] {
         if args.wants(name) {
-            let floor = floor_read::StreamPages::open(&path, limit, None)?;
-            let ours = ours::StreamPages::new(&place.store, limit, None)?;
-            measure(args, name, Target::AtLeast(0.75), vec![floor], vec![ours]).await?;
+            let floor = floor_read::StreamPages::open(&path, limit, key.clone())?;
+            let ours = ours::StreamPages::new(&place.store, limit, key)?;
+            table.race(name, target, vec![floor], vec![ours]).await?;
         }
     }
-    let name = "page of 100, an order key";
-    if args.wants(name) {
-        let key = Some("customer-0007".to_owned());
-        let floor = floor_read::StreamPages::open(&path, 100, key.clone())?;
-        let ours = ours::StreamPages::new(&place.store, 100, key)?;
-        measure(args, name, Target::AtLeast(0.75), vec![floor], vec![ours]).await?;
-    }
-    for (name, limit) in [
-        ("page of 100, whole store", 100),
-        ("page of 1,000, whole store", 1_000),
-    ] {
+    for (name, limit) in [(small_of_all, 100), (large_of_all, 1_000)] {
         if args.wants(name) {
             let floor = floor_read::StorePages::open(&path, limit)?;
             let ours = ours::StorePages::new(&place.store, limit);
-            measure(args, name, Target::AtLeast(0.75), vec![floor], vec![ours]).await?;
+            table.race(name, target, vec![floor], vec![ours]).await?;
         }
     }
-    let name = "scan of the whole store";
-    if args.wants(name) {
+    if args.wants(scan) {
         let floor = floor_read::Scan::open(&path)?;
         let ours = ours::Scan::new(&place.store);
-        measure(args, name, Target::AtLeast(0.7), vec![floor], vec![ours]).await?;
+        let target = Target::AtLeast(0.7);
+        table.race(scan, target, vec![floor], vec![ours]).await?;
     }
-    table::foot();
-    Ok(())
-}
-
-async fn measure<F: Work, O: Work>(
-    args: &Args,
-    name: &str,
-    target: Target,
-    floor: Vec<F>,
-    ours: Vec<O>,
-) -> Result<()> {
-    table::progress(name);
-    table::row(&race(args, name, target, floor, ours).await?);
+    table.end();
     Ok(())
 }
 
@@ -150,7 +145,7 @@ impl Place {
 
     /// With `rows` entries in one database, which both sides read.
     async fn filled(args: &Args) -> Result<Self> {
-        table::progress("filling the store");
+        progress("filling the store");
         let place = Self::fresh().await?;
         let mut entries = Entries::new(args)?;
         let names = streams(STREAMS)?;

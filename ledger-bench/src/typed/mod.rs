@@ -13,8 +13,7 @@ use ledger_core::{FieldMapper, Json, MemoryStore, Schema, SchemaError, Store};
 use ledger_sqlite::SqliteStore;
 
 use crate::args::Args;
-use crate::race::race;
-use crate::table::{self, Target};
+use crate::table::{Table, Target};
 use crate::work::Work;
 use crate::workload::Order;
 
@@ -40,53 +39,67 @@ fn schema() -> Result<Schema<Order>, SchemaError> {
 }
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
-    table::head(
-        "Typed layer",
+    let mut table = Table::new(
         args,
+        "Typed layer",
         "Floor: serde_json on the same values and the raw call of the same store; for the \
          upcast, the typed read of as many entries that were written in version 3. One task.",
     );
     let dir = tempfile::tempdir()?;
-    memory_appends(args).await?;
+    memory_appends(args, &mut table).await?;
     let file = SqliteStore::open(dir.path().join("appends.db")).await?;
     let (floor, ours) = append::sides(args, 100, move || file.clone());
-    measure(args, "append, batches of 100, SQLite", 0.95, floor, ours).await?;
+    measure(
+        args,
+        &mut table,
+        "append, batches of 100, SQLite",
+        0.95,
+        floor,
+        ours,
+    )
+    .await?;
 
-    reads(args, &MemoryStore::new(), "memory").await?;
+    reads(args, &mut table, &MemoryStore::new(), "memory").await?;
     let file = SqliteStore::open(dir.path().join("reads.db")).await?;
-    reads(args, &file, "SQLite").await?;
-    table::foot();
+    reads(args, &mut table, &file, "SQLite").await?;
+    table.end();
     Ok(())
 }
 
-async fn memory_appends(args: &Args) -> Result<()> {
+async fn memory_appends(args: &Args, table: &mut Table<'_>) -> Result<()> {
     for batch in [1, 100] {
         let (floor, ours) = append::sides(args, batch, MemoryStore::new);
         let name = match batch {
             1 => "append, singles, memory",
             _ => "append, batches of 100, memory",
         };
-        measure(args, name, 0.95, floor, ours).await?;
+        measure(args, table, name, 0.95, floor, ours).await?;
     }
     Ok(())
 }
 
-async fn reads<S: Store<i64> + Clone + 'static>(args: &Args, store: &S, on: &str) -> Result<()> {
+async fn reads<S: Store<i64> + Clone + 'static>(
+    args: &Args,
+    table: &mut Table<'_>,
+    store: &S,
+    on: &str,
+) -> Result<()> {
     read::fill(args, store).await?;
-    for limit in [100, 1_000] {
-        let name = format!("read, page of {limit}, {on}");
+    for (limit, written) in [(100, "100"), (1_000, "1,000")] {
+        let name = format!("read, page of {written}, {on}");
         let floor = read::ByHand::new(store, limit)?;
         let ours = read::Typed::new(store, read::CURRENT, limit);
-        measure(args, &name, 0.95, floor, ours).await?;
+        measure(args, table, &name, 0.95, floor, ours).await?;
     }
     let name = format!("upcast v1 → v3, page of 1,000, {on}");
     let floor = read::Typed::new(store, read::CURRENT, 1_000);
     let ours = read::Typed::new(store, read::OLD, 1_000);
-    measure(args, &name, 0.8, floor, ours).await
+    measure(args, table, &name, 0.8, floor, ours).await
 }
 
 async fn measure(
     args: &Args,
+    table: &mut Table<'_>,
     name: &str,
     target: f64,
     floor: impl Work,
@@ -95,8 +108,6 @@ async fn measure(
     if !args.wants(name) {
         return Ok(());
     }
-    table::progress(name);
     let target = Target::AtLeast(target);
-    table::row(&race(args, name, target, vec![floor], vec![ours]).await?);
-    Ok(())
+    table.race(name, target, vec![floor], vec![ours]).await
 }
