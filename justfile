@@ -47,6 +47,10 @@ quickstart *arguments:
 fetch-flights:
     scripts/fetch-flights
 
+# Ours against the same work without us: just bench sqlite|postgres|typed.
+bench group *arguments:
+    cargo run --release -p ledger-bench -- {{ group }} {{ arguments }}
+
 # Licences, duplicates and sources of the dependencies.
 deny:
     cargo deny check --hide-inclusion-graph licenses bans sources

@@ -1,0 +1,65 @@
+//! The speed of ledger, as a ratio to that of the same work without it.
+//!
+//! `cargo run --release -p ledger-bench -- sqlite|postgres|typed` prints one
+//! Markdown table a group. In each row two sides do the same work: *ours*
+//! through the library, and the *floor*, the least code that does it without.
+//! They take turns within each round (floor, ours, ours, floor, …), so that what
+//! else the machine does meets both; a ratio is that of one round, and the
+//! table shows the median and the range of them. The absolute rates belong to
+//! this machine and this hour; the ratios are what counts.
+//!
+//! What each floor does, and what it leaves out, is told in its module.
+
+mod args;
+mod disk;
+mod ours;
+mod postgres;
+mod race;
+mod sqlite;
+mod stats;
+mod table;
+mod typed;
+mod work;
+mod workload;
+
+use std::process::ExitCode;
+
+use args::{Args, Group, USAGE};
+
+#[expect(clippy::print_stderr, reason = "it tells what went wrong")]
+fn main() -> ExitCode {
+    let done = Args::parse(std::env::args().skip(1)).and_then(|args| match args {
+        Some(args) => run(&args),
+        None => usage(),
+    });
+    match done {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("ledger-bench: {e:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "it was asked for")]
+fn usage() -> anyhow::Result<ExitCode> {
+    println!("{USAGE}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.slow_flush && args.group == Group::Sqlite && !disk::is_slow() {
+        return disk::again_with_a_slow_flush();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        match args.group {
+            Group::Sqlite => sqlite::run(args).await,
+            Group::Postgres => postgres::run(args).await,
+            Group::Typed => typed::run(args).await,
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
