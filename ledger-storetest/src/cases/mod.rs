@@ -17,6 +17,7 @@ mod e_retry;
 mod f_atomic;
 mod f_dropped;
 mod g_limits;
+mod i_lifecycle;
 mod m_trim_list;
 mod n_typed;
 mod r_random;
@@ -142,6 +143,10 @@ macro_rules! __cases {
                 g05_bad_input_does_not_poison "P18 P20",
                 g08_weird_cursors_and_ranges "P18",
                 g09_page_bytes "P18",
+            }
+            i_lifecycle {
+                i05_close_semantics "P10 P22",
+                i09_unsupported_is_said "P20",
             }
             m_trim_list {
                 m01_trim_exact_end "P19",

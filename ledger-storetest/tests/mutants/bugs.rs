@@ -60,7 +60,16 @@ bugs! {
     ForgetsLastAtOpen 8 "the newest entry is gone after an opening" [E08];
     ForgetsKeysAtOpen 9 "dedup keys are gone after an opening" [E08 E09];
     CountersFromRowsAtOpen 34 "an opening counts versions from what is left" [M02 C08];
-    CloseDoesNothing 49 "works on after close" [R01];
+    CloseDoesNothing 49 "works on after close" [R01 I05];
+    CloseOnlyAppends 49 "a closed store refuses appends only" [I05];
+    CloseMissesHealth 49 "a closed store tells its health" [I05];
+    CloseTwiceIsError 49 "closing twice is an error" [I05];
+    CloseOfThePlace 49 "a close closes the other handles of the place" [I05];
+    CloseDoesNotWait 49 "a close does not wait for what runs" [I05];
+    CloseLosesRunning 49 "what runs at a close is acknowledged and lost" [I05];
+    HeadUnclaimedAnswers 50 "has a head of the store without an order" [I09];
+    ListClaimedRefused 50 "claims to list and refuses to" [I09 M06];
+    ClaimsForgotten 50 "does not claim that reads are detached" [I09];
     // Duplicates.
     DedupNever 5 "stores every repeat" [E01 E02];
     DedupRace 5 "looks for the key, then inserts" [E02 E11 R03];
@@ -98,9 +107,9 @@ bugs! {
     PoisonedByRefusal 51 "a refused call leaves the handle unusable" [D02 G05];
     EveryErrorInternal 78 "every error is Internal" [D01 G05];
     EveryErrorUnknown 78 "every error says that the outcome is unknown" [D01 G05];
-    ListUnclaimedIsEmpty 50 "lists nothing instead of refusing to list" [M06 M07];
-    TrimUnclaimedIsZero 50 "trims nothing instead of refusing to trim" [M01 M02 M03 M04 M05];
-    ReadAllUnclaimedIsEmpty 50 "reads nothing instead of refusing to read the whole store" [A12 A15];
+    ListUnclaimedIsEmpty 50 "lists nothing instead of refusing to list" [M06 M07 I09];
+    TrimUnclaimedIsZero 50 "trims nothing instead of refusing to trim" [M01 M02 M03 M04 M05 I09];
+    ReadAllUnclaimedIsEmpty 50 "reads nothing instead of refusing to read the whole store" [A12 A15 I09];
     // Empty batches and missing streams.
     EmptyBatchCreates 65 "an empty batch creates the stream" [A04 A13];
     EmptyBatchCounts 65 "an empty batch counts as a version" [A04];
