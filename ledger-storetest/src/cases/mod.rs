@@ -4,6 +4,7 @@
 mod a_basics;
 mod a_iterating;
 mod a_reading;
+mod b_fidelity;
 mod c_clock;
 mod c_cursors;
 mod c_no_skip;
@@ -16,6 +17,7 @@ mod e_retry;
 mod f_atomic;
 mod f_dropped;
 mod g_limits;
+mod i_lifecycle;
 mod m_trim_list;
 mod n_typed;
 mod r_random;
@@ -51,6 +53,20 @@ macro_rules! __cases {
                 a13_empty_batch_expects_nothing "P7",
                 a14_append_while_iterating "P3 P11",
                 a15_append_while_iterating_all "P3 P11",
+            }
+            b_fidelity {
+                b01_payload_bytes_exact "P16",
+                b02_json_text_not_rewritten "P16",
+                b03_nul_and_controls "P16",
+                b04_unicode_names_distinct "P16",
+                b05_case_sensitive_everything "P16",
+                b06_whitespace_preserved "P16",
+                b07_like_and_regex_metachars "P16",
+                b08_metadata_keys_odd "P16 P18",
+                b09_metadata_full_size "P16 P18",
+                b10_numbers "P16",
+                b13_timestamps "P17",
+                b14_none_vs_empty "P16 P18",
             }
             c_cursors {
                 c01_cursor_exclusive_and_total "P3",
@@ -127,6 +143,10 @@ macro_rules! __cases {
                 g05_bad_input_does_not_poison "P18 P20",
                 g08_weird_cursors_and_ranges "P18",
                 g09_page_bytes "P18",
+            }
+            i_lifecycle {
+                i05_close_semantics "P10 P22",
+                i09_unsupported_is_said "P20",
             }
             m_trim_list {
                 m01_trim_exact_end "P19",

@@ -49,8 +49,8 @@ bugs! {
     IdBlocks 70 "each handle takes ids in blocks of ten" [C09 R03];
     WaitsAtGap 69 "a reader of the store waits for ever at a gap" [C05];
     TrustsClock 32 "recorded_at runs backwards with the clock" [C10];
-    SecondsOnly 32 "recorded_at in whole seconds" [C10];
-    RestampedOnRead 32 "recorded_at is the time of the read" [M01];
+    SecondsOnly 32 "recorded_at in whole seconds" [C10 B13];
+    RestampedOnRead 32 "recorded_at is the time of the read" [M01 B13];
     PagesByTime 7 "the cursor compares recorded_at" [C11];
     // Futures.
     LockKeptOnDrop 41 "a dropped append keeps the lock" [F07];
@@ -60,7 +60,16 @@ bugs! {
     ForgetsLastAtOpen 8 "the newest entry is gone after an opening" [E08];
     ForgetsKeysAtOpen 9 "dedup keys are gone after an opening" [E08 E09];
     CountersFromRowsAtOpen 34 "an opening counts versions from what is left" [M02 C08];
-    CloseDoesNothing 49 "works on after close" [R01];
+    CloseDoesNothing 49 "works on after close" [R01 I05];
+    CloseOnlyAppends 49 "a closed store refuses appends only" [I05];
+    CloseMissesHealth 49 "a closed store tells its health" [I05];
+    CloseTwiceIsError 49 "closing twice is an error" [I05];
+    CloseOfThePlace 49 "a close closes the other handles of the place" [I05];
+    CloseDoesNotWait 49 "a close does not wait for what runs" [I05];
+    CloseLosesRunning 49 "what runs at a close is acknowledged and lost" [I05];
+    HeadUnclaimedAnswers 50 "has a head of the store without an order" [I09];
+    ListClaimedRefused 50 "claims to list and refuses to" [I09 M06];
+    ClaimsForgotten 50 "does not claim that reads are detached" [I09];
     // Duplicates.
     DedupNever 5 "stores every repeat" [E01 E02];
     DedupRace 5 "looks for the key, then inserts" [E02 E11 R03];
@@ -78,7 +87,7 @@ bugs! {
     ReceiptsOfFreshOnly 0 "no receipts for repeats" [E06];
     ReceiptsReversed 0 "receipts newest first" [A02];
     ReceiptsOffByOne 0 "the version in receipts counts from 0" [A01 A03];
-    KeysFolded 26 "dedup keys ignore case" [E10 G02];
+    KeysFolded 26 "dedup keys ignore case" [E10 G02 B05];
     KeysCompareCut 75 "compares 255 bytes of a dedup key" [G02];
     // Expected versions.
     ExpectedOutsideLock 15 "checks the expected version before it locks" [D04 D06 D07 R03];
@@ -98,9 +107,9 @@ bugs! {
     PoisonedByRefusal 51 "a refused call leaves the handle unusable" [D02 G05];
     EveryErrorInternal 78 "every error is Internal" [D01 G05];
     EveryErrorUnknown 78 "every error says that the outcome is unknown" [D01 G05];
-    ListUnclaimedIsEmpty 50 "lists nothing instead of refusing to list" [M06 M07];
-    TrimUnclaimedIsZero 50 "trims nothing instead of refusing to trim" [M01 M02 M03 M04 M05];
-    ReadAllUnclaimedIsEmpty 50 "reads nothing instead of refusing to read the whole store" [A12 A15];
+    ListUnclaimedIsEmpty 50 "lists nothing instead of refusing to list" [M06 M07 I09];
+    TrimUnclaimedIsZero 50 "trims nothing instead of refusing to trim" [M01 M02 M03 M04 M05 I09];
+    ReadAllUnclaimedIsEmpty 50 "reads nothing instead of refusing to read the whole store" [A12 A15 I09];
     // Empty batches and missing streams.
     EmptyBatchCreates 65 "an empty batch creates the stream" [A04 A13];
     EmptyBatchCounts 65 "an empty batch counts as a version" [A04];
@@ -108,26 +117,42 @@ bugs! {
     EmptyBatchRefused 65 "an empty batch is refused" [A04];
     MissingIsError 65 "a missing stream is an error" [A05];
     // Fidelity.
-    PayloadCutAtNul 31 "cuts payloads at a zero byte" [F03 G03];
+    PayloadCutAtNul 31 "cuts payloads at a zero byte" [F03 G03 B01 B03];
     PayloadReplaced 64 "every payload is {}" [A01 A06];
-    PayloadRewritten 30 "reads JSON and writes it anew" [N06 N01];
-    PayloadTrimmed 30 "trims white space off payloads" [N06];
+    PayloadRewritten 30 "reads JSON and writes it anew" [N06 N01 B02 B10];
+    PayloadTrimmed 30 "trims white space off payloads" [N06 B02];
     KeysSwapped 64 "swaps order key and dedup key" [A01 N09];
     SchemaVersionLost 64 "every schema version is 1" [A01 N02 N03 N06];
     SchemaVersionAsI16 36 "schema versions end at 32,767" [G01];
     ContentTypeLost 64 "every content type is JSON" [N08 G01];
-    ContentTypeFolded 26 "content types in lower case, ~ as -" [G01];
+    ContentTypeFolded 26 "content types in lower case, ~ as -" [G01 B05];
     OrderKeyCut 75 "cuts order keys at 255 bytes" [G02];
     OrderKeyLost 64 "drops order keys" [A01 A11];
     DedupKeyCut 75 "cuts dedup keys at 255 bytes" [G02];
-    MetadataCut 29 "cuts metadata values at 255 bytes" [G01];
-    MetadataLast 29 "drops the last pair of metadata" [A01 N09];
-    MetadataEmptyLost 67 "drops metadata with an empty value" [A01];
+    MetadataCut 29 "cuts metadata values at 255 bytes" [G01 B09];
+    MetadataLast 29 "drops the last pair of metadata" [A01 N09 B08 B09];
+    MetadataEmptyLost 67 "drops metadata with an empty value" [A01 B14];
     MetadataLost 29 "drops metadata" [A01 N09];
+    PayloadIsText 30 "keeps payloads as UTF-8" [B01];
+    PayloadCutAt64K 29 "cuts payloads at 65,535 bytes" [B01];
+    EscapedNulLost 31 "drops \\u0000 from JSON" [B02 B03];
+    NumbersAsFloats 67 "numbers in JSON pass through f64" [B10];
+    ControlsLost 31 "drops control characters from metadata" [B03];
+    EmptyPayloadIsNull 67 "an empty payload becomes null" [B14];
+    AbsentKeyIsEmpty 67 "an absent order key becomes an empty one" [B14];
+    MetadataDotsNested 29 "a key of metadata hides a.b under a" [B08];
+    MetadataDollarLost 29 "drops keys of metadata that begin with $" [B08];
+    MetadataKeysFolded 26 "keys of metadata in lower case" [B05];
+    MetadataTrimmed 27 "trims white space off values of metadata" [B06];
+    KeysTrimmed 27 "dedup keys compare without white space at the ends" [B06];
+    OrderKeyIsPattern 28 "an order key is a pattern of LIKE" [B07];
+    LocalTime 32 "recorded_at in the time of a zone" [B13];
+    StoreTimesRounded 32 "the whole store has recorded_at in milliseconds" [B13];
     // Names and limits.
-    NamesFolded 26 "stream names ignore case" [A12 G04 M06];
-    NamesTrimmed 27 "trims white space off stream names" [A06 G04];
-    NamesNormalised 27 "normalises stream names" [M06];
+    NamesCollated 27 "stream names compare by a collation" [B04];
+    NamesFolded 26 "stream names ignore case" [A12 G04 M06 B05];
+    NamesTrimmed 27 "trims white space off stream names" [A06 G04 B06];
+    NamesNormalised 27 "normalises stream names" [M06 B04];
     NamesCut 75 "cuts stream names at 500 bytes" [G02];
     IncompressibleRefused 75 "only long keys that compress work" [G02];
     LargeBatchRefused 75 "refuses more than 1,000 entries" [F03 G01];
@@ -155,7 +180,7 @@ bugs! {
     VersionsAsI64 36 "versions above i64 wrap" [G08];
     FiltersOr 38 "order key or versions" [A11];
     SecondFilterIgnored 38 "versions, whatever the order key" [A11];
-    OrderKeyFolded 26 "order keys ignore case" [A11 G02];
+    OrderKeyFolded 26 "order keys ignore case" [A11 G02 B05];
     SkipsUnreadable 53 "skips JSON that it cannot read" [N05];
     NegativeAccepted 90 "a negative id is a bound like any other" [G05 C14];
     FutureIsEmpty 68 "an id ahead of the store reads nothing" [C14 G05];
@@ -181,7 +206,7 @@ bugs! {
     PagesByOffset 83 "pages by counting what is left" [M03 M04];
     StreamGoneWithLast 37 "a stream trimmed empty is forgotten" [M02 M05 M06];
     // Listing.
-    ListFolded 37 "lists in an order that ignores case" [M06];
+    ListFolded 37 "lists in an order that ignores case" [M06 B05];
     ListByCreation 37 "lists in the order of creation" [M06 M07];
     ListHidesEmpty 37 "does not list streams trimmed empty" [M05 M06];
     ListDropsAtBorder 37 "drops a name at each border of a page" [M06 M07];

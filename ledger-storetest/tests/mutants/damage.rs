@@ -18,6 +18,7 @@ impl Plain {
             Twist::Bug(Bug::NamesFolded) => text.to_lowercase(),
             Twist::Bug(Bug::NamesTrimmed) => text.trim().to_owned(),
             Twist::Bug(Bug::NamesNormalised) => text.replace("e\u{301}", "é"),
+            Twist::Bug(Bug::NamesCollated) => text.replace('ß', "ss").replace('İ', "i"),
             Twist::Bug(Bug::NamesCut) => cut(text, 500),
             _ => return name.clone(),
         };
@@ -27,6 +28,7 @@ impl Plain {
     pub(crate) fn fold_key(&self, key: &str) -> String {
         match self.twist {
             Twist::Bug(Bug::KeysFolded) => key.to_lowercase(),
+            Twist::Bug(Bug::KeysTrimmed) => key.trim().to_owned(),
             Twist::Bug(Bug::KeysCompareCut) => cut(key, 255),
             _ => key.to_owned(),
         }
@@ -56,12 +58,17 @@ impl Plain {
 
     /// Takes off what `damage` put on for the decision only.
     pub(crate) fn strip(&self, mut entry: RawEntry) -> RawEntry {
-        if let Some((key, _)) = entry
-            .dedup_key
-            .as_deref()
-            .and_then(|key| key.split_once(MARK))
+        let marks = self.has(Bug::NoKeyDedups) || self.has(Bug::InBatchRepeatStored);
+        if marks
+            && let Some((key, _)) = entry
+                .dedup_key
+                .as_deref()
+                .and_then(|key| key.split_once(MARK))
         {
             entry.dedup_key = (!key.is_empty()).then(|| key.to_owned());
+        }
+        if self.has(Bug::AbsentKeyIsEmpty) {
+            entry.order_key.get_or_insert_default();
         }
         entry
     }
@@ -69,6 +76,9 @@ impl Plain {
     pub(crate) fn round(&self, at: Timestamp) -> Timestamp {
         let step = match self.twist {
             Twist::Bug(Bug::SecondsOnly) => 1_000_000,
+            Twist::Bug(Bug::LocalTime) => {
+                return at.saturating_add(std::time::Duration::from_secs(7200));
+            }
             _ => return at,
         };
         Timestamp::from_micros(at.as_micros() / step * step).unwrap_or(at)
@@ -92,6 +102,45 @@ fn change(
             }
         }
         Bug::PayloadTrimmed => entry.payload = entry.payload.trim_ascii().to_vec().into(),
+        Bug::PayloadIsText => {
+            entry.payload = String::from_utf8_lossy(&entry.payload).into_owned().into();
+        }
+        Bug::PayloadCutAt64K => entry.payload.truncate(65_535),
+        Bug::EmptyPayloadIsNull if entry.payload.is_empty() => entry.payload = "null".into(),
+        Bug::EscapedNulLost => {
+            if let Ok(text) = std::str::from_utf8(&entry.payload) {
+                entry.payload = text.replace("\\u0000", "").into();
+            }
+        }
+        Bug::NumbersAsFloats => {
+            if let Ok(number) = serde_json::from_slice::<f64>(&entry.payload) {
+                entry.payload = number.to_string().into();
+            }
+        }
+        Bug::ControlsLost => {
+            let kept = |text: String| text.replace(|c: char| c.is_control(), "");
+            entry.metadata = map(&entry.metadata, |k, v| Some((k, kept(v))));
+        }
+        Bug::MetadataDotsNested => {
+            let all = entry.metadata.clone();
+            entry.metadata = map(&all, |k, v| {
+                let hidden = k
+                    .split_once('.')
+                    .is_some_and(|(outer, _)| all.get(outer).is_some());
+                (!hidden).then_some((k, v))
+            });
+        }
+        Bug::MetadataDollarLost => {
+            entry.metadata = map(&entry.metadata, |k, v| {
+                (!k.starts_with('$')).then_some((k, v))
+            });
+        }
+        Bug::MetadataKeysFolded => {
+            entry.metadata = map(&entry.metadata, |k, v| Some((k.to_lowercase(), v)));
+        }
+        Bug::MetadataTrimmed => {
+            entry.metadata = map(&entry.metadata, |k, v| Some((k, v.trim().to_owned())));
+        }
         Bug::KeysSwapped => std::mem::swap(&mut entry.order_key, &mut entry.dedup_key),
         Bug::SchemaVersionLost => entry.schema_version = 1,
         Bug::SchemaVersionAsI16 => entry.schema_version = entry.schema_version.min(32_767),
@@ -141,4 +190,22 @@ fn map(metadata: &Metadata, f: impl Fn(String, String) -> Option<(String, String
 fn cut(text: &str, most: usize) -> String {
     debug_assert!((most as u64) < Limits::TABLE.stream_name);
     text[..text.floor_char_boundary(most)].to_owned()
+}
+
+/// Whether a text is matched by a pattern of SQL's LIKE.
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('%') => {
+            let mut tails = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            tails.any(|at| like(rest.as_str(), &text[at..]))
+        }
+        Some(c) => {
+            let mut others = text.chars();
+            let first = others.next();
+            first.is_some_and(|first| c == '_' || c == first)
+                && like(rest.as_str(), others.as_str())
+        }
+    }
 }

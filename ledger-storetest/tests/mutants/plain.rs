@@ -36,6 +36,8 @@ pub(crate) struct Place {
     pub(crate) calls: AtomicU64,
     /// Held by a bug that does not give it back when it is dropped.
     pub(crate) busy: AtomicBool,
+    /// Set by a bug that closes all handles with one.
+    pub(crate) closed: AtomicBool,
 }
 
 pub(crate) struct Data {
@@ -86,6 +88,7 @@ impl Place {
             turn: tokio::sync::Mutex::new(()),
             calls: AtomicU64::new(0),
             busy: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -111,6 +114,8 @@ pub(crate) struct Plain {
     limits: Limits,
     poisoned: AtomicBool,
     closed: AtomicBool,
+    /// Shared by the appends that run; a close takes it alone.
+    running: tokio::sync::RwLock<()>,
 }
 
 impl Plain {
@@ -133,6 +138,7 @@ impl Plain {
             },
             poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            running: tokio::sync::RwLock::default(),
         };
         let mut data = place.lock();
         data.opened += 1;
@@ -163,6 +169,11 @@ impl Plain {
         self.twist == Twist::Bug(bug)
     }
 
+    /// What the bug loses of appends that a close finds running.
+    pub(crate) fn loses_running(&self) -> bool {
+        self.has(Bug::CloseLosesRunning) && self.closed.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is(&self, quirk: Quirk) -> bool {
         self.twist == Twist::Quirk(quirk)
     }
@@ -179,13 +190,27 @@ impl Plain {
         if self.is(Quirk::Latency) {
             tokio::time::sleep(Duration::from_micros(fastrand::u64(0..5_000))).await;
         }
-        if self.closed.load(Ordering::Acquire) && !self.has(Bug::CloseDoesNothing) {
-            return Err(Error::closed());
-        }
+        self.check_open()?;
         if self.poisoned.load(Ordering::Acquire) {
             return Err(Error::new(Kind::Unavailable, "an earlier call was refused"));
         }
         Ok(())
+    }
+
+    fn check_open(&self) -> Result<()> {
+        let closed = self.closed.load(Ordering::Acquire) && !self.has(Bug::CloseDoesNothing);
+        if closed || self.place.closed.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        Ok(())
+    }
+
+    /// What every call begins with that a bug forgets to close.
+    async fn enter_unless(&self, bug: Bug) -> Result<()> {
+        match self.enter().await {
+            Err(e) if *e.kind() == Kind::Closed && self.has(bug) => Ok(()),
+            entered => entered,
+        }
     }
 
     /// A read that takes the lock of appends across an await.
@@ -216,7 +241,8 @@ impl Plain {
 #[async_trait]
 impl Store<i64> for Plain {
     fn capabilities(&self) -> Capabilities {
-        claims(self.twist)
+        let claims = claims(self.twist);
+        claims.with_detached_reads(claims.detached_reads && !self.has(Bug::ClaimsForgotten))
     }
 
     fn limits(&self) -> &Limits {
@@ -224,7 +250,14 @@ impl Store<i64> for Plain {
     }
 
     async fn append(&self, stream: &StreamName, batch: Batch) -> Result<Receipts<i64>> {
+        let _running = match self.has(Bug::CloseDoesNotWait) {
+            true => None,
+            false => Some(self.running.read().await),
+        };
         self.enter().await?;
+        if self.has(Bug::CloseDoesNotWait) || self.has(Bug::CloseLosesRunning) {
+            crate::storing::pause().await;
+        }
         if self.has(Bug::BatchInterleaves) && batch.expected() == Expected::Any {
             let mut receipts = Vec::new();
             for entry in batch.entries() {
@@ -239,38 +272,47 @@ impl Store<i64> for Plain {
     }
 
     async fn read(&self, stream: &StreamName, read: &Read<i64>) -> Result<Page<Record<i64>>> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
         self.linger().await;
         let found = self.read_page(stream, read);
         self.left(found)
     }
 
     async fn stat(&self, stream: &StreamName) -> Result<Option<StreamStat<i64>>> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
         Ok(self.stat_of(stream))
     }
 
     async fn health(&self) -> Result<Health> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseMissesHealth).await?;
         Ok(Health::new().with("plain", Ok("fine".to_owned())))
     }
 
     async fn close(&self) -> Result<()> {
-        self.closed.store(true, Ordering::Release);
+        let again = self.closed.swap(true, Ordering::AcqRel);
+        if again && self.has(Bug::CloseTwiceIsError) {
+            return Err(Error::closed());
+        }
+        if self.has(Bug::CloseOfThePlace) {
+            self.place.closed.store(true, Ordering::Release);
+        }
+        let _alone = self.running.write().await;
         Ok(())
     }
 
     async fn list(&self, list: &ListStreams) -> Result<Page<StreamName>> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
         match self.twist {
             Twist::Bug(Bug::ListUnclaimedIsEmpty) => Ok(Page::empty()),
-            _ if !self.capabilities().list => Err(Error::unsupported("list")),
+            _ if !self.capabilities().list || self.has(Bug::ListClaimedRefused) => {
+                Err(Error::unsupported("list"))
+            }
             _ => Ok(self.list_page(list)),
         }
     }
 
     async fn trim(&self, stream: &StreamName, through: &i64) -> Result<u64> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
         match self.twist {
             Twist::Bug(Bug::TrimUnclaimedIsZero) => Ok(0),
             _ if !self.capabilities().trim => Err(Error::unsupported("trim")),
@@ -279,7 +321,7 @@ impl Store<i64> for Plain {
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {
-        self.enter().await?;
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
         self.linger().await;
         match self.twist {
             Twist::Bug(Bug::ReadAllUnclaimedIsEmpty) => Ok(StorePage::new(
@@ -295,8 +337,10 @@ impl Store<i64> for Plain {
     }
 
     async fn store_head(&self) -> Result<StoreCursor> {
-        self.enter().await?;
-        if self.capabilities().store_order == StoreOrder::None {
+        self.enter_unless(Bug::CloseOnlyAppends).await?;
+        if self.capabilities().store_order == StoreOrder::None
+            && !self.has(Bug::HeadUnclaimedAnswers)
+        {
             return Err(Error::unsupported("store_head"));
         }
         Ok(self.head())
@@ -322,7 +366,9 @@ pub(crate) fn claims(twist: Twist) -> Capabilities {
         Twist::Quirk(Quirk::PerStreamOrder) => all.with_store_order(StoreOrder::PerStream),
         Twist::Bug(Bug::ListUnclaimedIsEmpty) => all.with_list(false),
         Twist::Bug(Bug::TrimUnclaimedIsZero) => all.with_trim(false),
-        Twist::Bug(Bug::ReadAllUnclaimedIsEmpty) => all.with_store_order(StoreOrder::None),
+        Twist::Bug(Bug::ReadAllUnclaimedIsEmpty | Bug::HeadUnclaimedAnswers) => {
+            all.with_store_order(StoreOrder::None)
+        }
         _ => all,
     }
 }

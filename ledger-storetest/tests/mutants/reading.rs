@@ -12,6 +12,7 @@ use ledger_core::{
 
 use crate::benign::Quirk;
 use crate::bugs::Bug;
+use crate::damage::like;
 use crate::plain::{Data, Plain, Row};
 
 impl Plain {
@@ -185,7 +186,13 @@ impl Plain {
                 .order_key
                 .as_ref()
                 .is_some_and(|k| k.eq_ignore_ascii_case(key));
-        versions && (same || folded)
+        let matched = self.has(Bug::OrderKeyIsPattern)
+            && record
+                .entry
+                .order_key
+                .as_ref()
+                .is_some_and(|k| like(key, k));
+        versions && (same || folded || matched)
     }
 
     /// Cuts a page out of what was found.

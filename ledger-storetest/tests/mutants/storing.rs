@@ -132,7 +132,7 @@ impl Plain {
         let nth = data.appends;
         let rest = match self.twist {
             Twist::Bug(bug) => match bug {
-                _ if lost => Rest::Nothing,
+                _ if lost || self.loses_running() => Rest::Nothing,
                 Bug::LosesSome if nth.is_multiple_of(7) => Rest::Nothing,
                 Bug::LateCommit if nth.is_multiple_of(3) => Rest::Late(rows),
                 Bug::HalfVisible | Bug::AppearsAndVanishes => Rest::Late(rows),

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use ledger_core::backend::{PositionCursor, StoreId, check_id};
 use ledger_core::{
     Direction, Error, Kind, Limits, ListStreams, Page, PageEnd, ReadAll, Result, Rule, StoreCursor,
-    StorePage, StoreRecord, StreamName,
+    StorePage, StoreRecord, StreamName, Timestamp,
 };
 
 use crate::benign::Quirk;
@@ -183,6 +183,13 @@ impl Plain {
         }
         if self.has(Bug::StoreLosesSome) {
             found.retain(|found| found.record.id % 10 != 7);
+        }
+        if self.has(Bug::StoreTimesRounded) {
+            for found in &mut found {
+                let micros = found.record.recorded_at.as_micros();
+                let rounded = Timestamp::from_micros(micros / 1000 * 1000);
+                found.record.recorded_at = rounded.unwrap_or(found.record.recorded_at);
+            }
         }
         if self.has(Bug::StoreStreamWrong) {
             let first = found.first().map(|found| found.stream.clone());
