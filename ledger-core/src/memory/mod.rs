@@ -81,11 +81,18 @@ impl MemoryStore {
     }
 
     fn open(&self) -> Result<MutexGuard<'_, Data>> {
+        // The lock first: an append that saw the store open must not commit
+        // after `close` has returned.
+        let data = self.lock();
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::closed());
         }
+        Ok(data)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Data> {
         // Nothing panics between two changes that belong together.
-        Ok(self.data.lock().unwrap_or_else(PoisonError::into_inner))
+        self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -122,8 +129,8 @@ impl Store<i64> for MemoryStore {
     }
 
     async fn close(&self) -> Result<()> {
+        let data = self.lock();
         if !self.closed.swap(true, Ordering::AcqRel) {
-            let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
             event::closed(BACKEND, data.id());
         }
         Ok(())
