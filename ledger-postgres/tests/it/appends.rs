@@ -67,8 +67,27 @@ async fn a_retry_waits_for_an_original_that_is_still_open() {
             let (store, sent) = (store.clone(), sent.with_expected(expected));
             tokio::spawn(async move { store.append(&name(S), sent).await })
         };
-        blocked(&place, 1).await;
-        open.commit().await.unwrap();
+        // The naive retry waits as well, and then says that nothing was
+        // written: a conflict, although both of its entries are stored.
+        let naive = async {
+            if expected != Expected::Exactly(1) {
+                return 0;
+            }
+            let statement = "INSERT INTO {s}.ledger_streams AS t (name, head) VALUES ('s', 2) \
+                 ON CONFLICT (name) DO UPDATE SET head = t.head + 2 WHERE t.head = 1 \
+                 RETURNING t.head";
+            raw(&place, statement).await.len()
+        };
+        let waiting = if expected == Expected::Exactly(1) {
+            2
+        } else {
+            1
+        };
+        let (naive, ()) = tokio::join!(naive, async {
+            blocked(&place, waiting).await;
+            open.commit().await.unwrap();
+        });
+        assert_eq!(naive, 0);
         let receipts = retry.await.unwrap().unwrap();
         assert_eq!(receipts.duplicates(), 2, "{born_before} {expected}");
     }
@@ -153,6 +172,23 @@ async fn a_unique_violation_of_another_index_is_damage_not_a_duplicate() {
         assert_eq!(refused.applied(), Applied::No);
         assert_eq!(refused.context("constraint"), Some("ledger_entries_pkey"));
     }
+    // A store that goes by the SQLSTATE takes the second one for a repeat, and
+    // answers that the entry is stored. It is not.
+    let stored = "SELECT count(*) FROM {s}.ledger_entries WHERE dedup_key = 'k'";
+    assert_eq!(scalar(&place, stored).await, 0);
+    let mut connection = place.schema.database.connect().await.unwrap();
+    let naive = format!(
+        "INSERT INTO {}.ledger_entries (stream_id, seq, recorded_at, schema_version, \
+         content_type, dedup_key, payload) SELECT id, 2, now(), 1, 'x/y', 'k', 'p' \
+         FROM {0}.ledger_streams",
+        place.schema.name
+    );
+    let error = connection
+        .execute(sqlx::AssertSqlSafe(naive))
+        .await
+        .unwrap_err();
+    let state = error.as_database_error().and_then(|e| e.code());
+    assert_eq!(state.as_deref(), Some("23505"));
 }
 
 /// Catches the time of the statement's start, which runs backwards while

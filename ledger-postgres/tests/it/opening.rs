@@ -62,6 +62,13 @@ async fn a_sequence_that_is_behind_is_refused_also_after_a_trim() {
         0
     );
     refused(&place).await;
+    // A store that was not looked at goes on, and whoever has read up to 5
+    // never sees the entry.
+    append(&store, "b", "hidden").await.unwrap();
+    let behind_5 = "SELECT count(*) FROM {s}.ledger_entries WHERE pos > 5";
+    assert_eq!(scalar(&place, behind_5).await, 0);
+    let all = "SELECT count(*) FROM {s}.ledger_entries";
+    assert_eq!(scalar(&place, all).await, 1);
     raw(&place, "SELECT setval('{s}.ledger_pos', 5, false)").await;
     refused(&place).await;
     raw(&place, "SELECT setval('{s}.ledger_pos', 6, false)").await;
