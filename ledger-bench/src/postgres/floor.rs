@@ -7,7 +7,7 @@
 //! does not return; deadlines, and a task that outlives a dropped future.
 //!
 //! The arrays go through a materialized CTE, as in ours, so that the server
-//! keeps the plan: without it the floor would be lower.
+//! can keep the plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -91,12 +91,12 @@ struct Kept {
 }
 
 impl<S: Store<i64> + Clone> ByHand<S> {
-    pub(super) fn new(store: &S, limit: usize) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(store: &S, limit: usize) -> Self {
+        Self {
             store: store.clone(),
             limit,
             after: None,
-        })
+        }
     }
 }
 
