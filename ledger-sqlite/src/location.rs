@@ -123,7 +123,7 @@ mod tests {
             ("dir/a b?c.db", "dir/a b?c.db", None),
             ("sqlite:app.db", "app.db", None),
             ("sqlite://app.db", "app.db", None),
-            ("sqlite:///tmp/app.db", "/tmp/app.db", None),
+            ("sqlite:///srv/app.db", "/srv/app.db", None),
             ("sqlite:a%20b%3f.db?mode=rwc", "a b?.db", Some(true)),
             ("sqlite:app.db?mode=rw", "app.db", Some(false)),
         ] {
