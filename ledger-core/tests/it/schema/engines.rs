@@ -14,7 +14,7 @@ use super::{documents, nothing, read};
 const NAMES: [&str; 6] = ["a", "b", "c", "long", "é\"", "more"];
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(super) enum Op {
     Rename(&'static str, &'static str),
     Remove(&'static str),
     Default(&'static str, u8),
@@ -30,7 +30,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Operations of one mapper that do not contradict each other.
-fn step() -> impl Strategy<Value = Vec<Op>> {
+pub(super) fn step() -> impl Strategy<Value = Vec<Op>> {
     prop::collection::vec(op(), 0..5).prop_map(|ops| {
         let mut kept: Vec<Op> = Vec::new();
         for op in ops {
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Vec<Op>> {
     })
 }
 
-fn mapper(ops: &[Op]) -> FieldMapper {
+pub(super) fn mapper(ops: &[Op]) -> FieldMapper {
     ops.iter().fold(FieldMapper::new(), |mapper, op| match *op {
         Op::Rename(from, to) => mapper.rename(from, to),
         Op::Remove(name) => mapper.remove(name),
@@ -91,7 +91,7 @@ impl Serialize for Fields {
     }
 }
 
-fn stored() -> impl Strategy<Value = Fields> {
+pub(super) fn stored() -> impl Strategy<Value = Fields> {
     let name = prop_oneof![
         8 => prop::sample::select(&NAMES[..]).prop_map(String::from),
         2 => "[x-z]",
@@ -107,7 +107,7 @@ fn stored() -> impl Strategy<Value = Fields> {
 }
 
 /// What a step means, said as plainly as possible; `None` if two fields meet.
-fn specified(fields: Fields, ops: &[Op]) -> Option<Fields> {
+pub(super) fn specified(fields: Fields, ops: &[Op]) -> Option<Fields> {
     let mut out: Vec<(String, String)> = Vec::new();
     let mut renamed_to = Vec::new();
     for (name, json) in fields.0 {

@@ -1,5 +1,6 @@
 //! Schemas: histories, the two engines for documents, and what errors say.
 
+mod chains;
 mod changes;
 mod check;
 mod documents;
@@ -9,6 +10,7 @@ mod exact;
 mod faults;
 mod history;
 mod newer;
+mod pages;
 mod parts;
 mod stream;
 
@@ -43,4 +45,13 @@ fn map(value: Value) -> Map {
 
 fn documents() -> Documents<Json> {
     Schema::documents(Json, 1)
+}
+
+/// How many cases a property is tried on; twenty times as many with
+/// `LEDGER_LONG`.
+fn cases(usual: u32) -> u32 {
+    match std::env::var_os("LEDGER_LONG") {
+        Some(_) => usual * 20,
+        None => usual,
+    }
 }
