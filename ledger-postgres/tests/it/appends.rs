@@ -462,7 +462,7 @@ async fn a_stream_that_stays_locked_ends_by_the_deadline() {
     let short = place
         .config
         .clone()
-        .with_deadline(Duration::from_millis(300));
+        .with_deadline(Duration::from_millis(1_500));
     let impatient = PostgresStore::open_with(&place.url(), short.clone())
         .await
         .unwrap();

@@ -11,7 +11,7 @@ use ledger_testkit::Postgres;
 use sqlx::Executor;
 
 use crate::support::{
-    Place, all_page, append, batch, entry, everything, keyed, name, page, scalar,
+    Patience, Place, all_page, append, batch, entry, everything, keyed, name, page, scalar,
 };
 
 /// Catches a `BEGIN` cut in the middle, which poisons the connection of a
@@ -98,7 +98,13 @@ async fn terminated_backends_lose_no_acknowledged_entry_and_store_none_twice() {
         let (store, unknown) = (store.clone(), unknown.clone());
         tokio::spawn(async move {
             let (mut acked, mut refused) = (Vec::new(), Vec::new());
-            for n in 0..80 {
+            let patience = Patience::new();
+            for n in 0.. {
+                // Until a connection was cut while it mattered.
+                if n >= 80 && unknown.load(Ordering::Relaxed) > 0 {
+                    break;
+                }
+                patience.check(n);
                 let text = format!("{w}-{n}");
                 match append(&store, &format!("s{}", w % 3), &text).await {
                     Ok(receipts) => acked.push((receipts[0].id, text)),
@@ -143,7 +149,6 @@ async fn terminated_backends_lose_no_acknowledged_entry_and_store_none_twice() {
         "{acks} acknowledged, {unknown} unknown, {} stored",
         all.len()
     );
-    assert!(unknown > 0, "no connection was cut while it mattered");
 }
 
 /// Catches a store that does not come back when the server does, and an

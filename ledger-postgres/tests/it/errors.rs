@@ -26,7 +26,7 @@ async fn each_sqlstate_has_its_kind_outcome_and_advice() {
     )
     .await;
     append(&store, "a", "before").await.unwrap();
-    let short = std::time::Duration::from_millis(700);
+    let short = std::time::Duration::from_millis(1_500);
     let impatient = place.config.clone().with_deadline(short);
     let impatient = PostgresStore::open_with(&place.url(), impatient)
         .await

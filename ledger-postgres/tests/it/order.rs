@@ -419,7 +419,7 @@ async fn a_first_fence_that_waits_lets_nobody_start() {
         .unwrap();
     append(&store, "b", "fast").await.unwrap();
 
-    let short = std::time::Duration::from_millis(1_500);
+    let short = std::time::Duration::from_millis(2_000);
     let config = place.config.clone().with_deadline(short);
     let fresh = PostgresStore::open_with(&place.url(), config)
         .await

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "not every test file uses every helper")]
 
+use std::time::{Duration, Instant};
+
 use ledger_core::Identifier;
 use ledger_core::{
     AllQuery, Batch, ContentType, Limits, Page, PageEnd, Query, RawEntry, Read, ReadAll, Receipts,
@@ -43,6 +45,22 @@ impl Place {
         PostgresStore::open_with(&self.url(), self.config.clone())
             .await
             .unwrap()
+    }
+}
+
+/// A minute, in which a test has to reach the state that it is about. No test
+/// hopes to reach it within a time that it measures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now() + Duration::from_secs(60))
+    }
+
+    /// Panics with what was reached once the minute is over.
+    pub(crate) fn check(self, reached: impl std::fmt::Debug) {
+        assert!(Instant::now() < self.0, "after a minute: {reached:?}");
     }
 }
 
@@ -128,6 +146,6 @@ pub(crate) async fn blocked(place: &Place, sessions: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
                AND (query LIKE '%{s}\".%' OR query LIKE '%{s}.ledger%') AND pid <> pg_backend_pid()";
     while scalar(place, sql).await < sessions {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use ledger_core::{AllQuery, Kind, Limits, ListStreams, Query, ReadAll, Store};
 
-use crate::helpers::{Place, S, append, everything, kind, read};
+use crate::helpers::{Patience, Place, S, append, everything, kind, read};
 
 /// Catches a close that cuts what is queued, one that closes a single clone,
 /// and calls that get through to a closed pool.
@@ -90,13 +90,15 @@ async fn what_was_accepted_is_committed_after_all_handles_are_dropped() {
     }
     drop(store);
     let store = place.open().await;
-    for _ in 0..500 {
-        if everything(&store, &S).await.len() == 100 {
+    let patience = Patience::new();
+    loop {
+        let there = everything(&store, &S).await.len();
+        if there == 100 {
             return;
         }
+        patience.check(there);
         tokio::time::sleep(crate::helpers::millis(10)).await;
     }
-    panic!("only {} are there", everything(&store, &S).await.len());
 }
 
 /// Catches a health that fails instead of telling, or that says yes to a store

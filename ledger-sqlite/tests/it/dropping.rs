@@ -65,7 +65,7 @@ async fn unpolled_and_dropped_reads_hold_nothing() {
     store.append(&S, batch(many)).await.unwrap();
     let mut sleeping = Box::pin(read(&store, &S, Query::new().limit(2000)));
     assert!((&mut sleeping).now_or_never().is_none());
-    let short = store.with_deadline(millis(5_000)).unwrap();
+    let short = store.with_deadline(millis(30_000)).unwrap();
     for _ in 0..200 {
         let dropped = read(&short, &S, Query::new().limit(2000));
         let _ = tokio::time::timeout(std::time::Duration::from_micros(300), dropped).await;

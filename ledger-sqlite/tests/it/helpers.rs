@@ -1,6 +1,8 @@
 //! Short ways to say what the tests do.
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use ledger_core::{
     Batch, ContentType, Error, Limits, Page, Query, RawEntry, Read, Receipts, Record, Result,
@@ -99,6 +101,48 @@ pub(crate) async fn everything(store: &SqliteStore, stream: &StreamName) -> Vec<
         after = last.id;
         found.extend(page.records);
     }
+}
+
+/// Polls a future so many times, each time when it was woken, and gives up.
+pub(crate) async fn polled<F: Future + ?Sized>(
+    mut future: Pin<&mut F>,
+    times: usize,
+) -> Option<F::Output> {
+    let mut left = times;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A minute, in which a test has to reach the state that it is about. No test
+/// hopes to reach it within a time that it measures.
+#[derive(Debug)]
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    pub(crate) fn new() -> Self {
+        Self(Instant::now() + Duration::from_secs(60))
+    }
+
+    /// Panics with what was reached once the minute is over.
+    pub(crate) fn check(&self, reached: impl std::fmt::Debug) {
+        assert!(Instant::now() < self.0, "after a minute: {reached:?}");
+    }
+}
+
+/// Ends a test that waits for ever.
+pub(crate) async fn within_a_minute<T>(work: impl Future<Output = T>) -> T {
+    let minute = Duration::from_secs(60);
+    tokio::time::timeout(minute, work).await.unwrap()
 }
 
 pub(crate) fn millis(n: u64) -> Duration {

@@ -6,6 +6,7 @@
     reason = "a helper that fails has to fail its test"
 )]
 
+mod children;
 mod closing;
 mod contention;
 mod damage;
@@ -20,3 +21,4 @@ mod reading;
 mod refusals;
 mod reopen;
 mod transaction;
+mod wal;

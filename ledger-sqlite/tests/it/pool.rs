@@ -89,7 +89,7 @@ async fn waiting_for_oneself_ends_at_the_deadline_with_the_reason() {
     let store = SqliteStore::with_pool(pool.clone(), SqliteOptions::new())
         .await
         .unwrap();
-    let short = store.with_deadline(millis(300)).unwrap();
+    let short = store.with_deadline(millis(1_000)).unwrap();
     let own = pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let error = append(&short, &S, "x").await.unwrap_err();
     assert_eq!(*error.kind(), Kind::Contention);
