@@ -4,6 +4,10 @@
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
+# Features that the gate and the tests switch on, so that one build has them all.
+# shellcheck disable=SC2034  # used where this is sourced
+codecs=ledger-core/bson,ledger-core/cbor,ledger-core/msgpack,ledger-core/postcard,ledger-core/zstd
+
 die() {
     printf '%s\n' "$*" >&2
     exit 1
