@@ -200,6 +200,23 @@ impl Error {
     }
 }
 
+/// The same error for another caller; of the cause, the words.
+#[must_use]
+pub fn copy_of(error: &Error) -> Error {
+    let inner = &*error.0;
+    Error(Box::new(Inner {
+        kind: inner.kind.clone(),
+        message: inner.message.clone(),
+        applied: inner.applied,
+        retry: inner.retry,
+        context: inner.context.clone(),
+        source: inner
+            .source
+            .as_ref()
+            .map(|source| source.to_string().into()),
+    }))
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use ledger_core::backend::event;
 use ledger_core::{Error, Kind, Result};
-use sqlx::{PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -67,8 +68,12 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(deadline: Duration) -> Self {
+        Self::until(Instant::now() + deadline)
+    }
+
+    pub(crate) fn until(deadline: Instant) -> Self {
         Self {
-            deadline: Instant::now() + deadline,
+            deadline,
             writing: Arc::default(),
             abandoned: Arc::default(),
             littered: Arc::default(),
@@ -106,9 +111,13 @@ impl Call {
 
     /// Waits a moment before another try, longer each time.
     pub(crate) async fn back_off(&self, attempt: u32) {
-        let most = Duration::from_millis(1 << attempt.min(6));
-        tokio::time::sleep(most).await;
+        tokio::time::sleep(pause(attempt)).await;
     }
+}
+
+/// How long to wait before another try: longer each time.
+pub(crate) fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(1 << attempt.min(6))
 }
 
 /// Tells the task when its caller goes away.
@@ -192,20 +201,32 @@ pub(crate) async fn run<S: Send + Sync + 'static, T: Send + 'static>(
     }
 }
 
-async fn once<S: Sync, T>(
+/// A connection of the pool, by the deadline.
+pub(crate) async fn connect(pool: &PgPool, call: &Call) -> Result<PoolConnection<Postgres>> {
+    let failed = match timeout_at(call.deadline, pool.acquire()).await {
+        Ok(Ok(connection)) => return Ok(connection),
+        Ok(Err(e)) => convert(&e, During::Read),
+        Err(_) => Error::new(Kind::Unavailable, "no connection within the deadline"),
+    };
+    Err(failed.with("pool", "no connection"))
+}
+
+/// Whether the connection is not used again after such an error.
+pub(crate) fn spoils(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Unavailable | Kind::Contention | Kind::Internal
+    )
+}
+
+/// Runs work on a connection of the pool, by the deadline.
+pub(crate) async fn once<S: Sync, T>(
     pool: &PgPool,
     call: &Call,
     asked: &S,
     work: &impl Work<S, T>,
 ) -> Result<T> {
-    let mut connection = match timeout_at(call.deadline, pool.acquire()).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(e)) => return Err(convert(&e, During::Read).with("pool", "no connection")),
-        Err(_) => {
-            let late = Error::new(Kind::Unavailable, "no connection within the deadline");
-            return Err(late.with("pool", "no connection"));
-        }
-    };
+    let mut connection = connect(pool, call).await?;
     if call.is_abandoned() {
         return Err(Error::new(Kind::Timeout, "nobody waits for the answer"));
     }
@@ -217,10 +238,7 @@ async fn once<S: Sync, T>(
             Ok(answer)
         }
         Ok(Err(e)) => {
-            if matches!(
-                e.kind(),
-                Kind::Unavailable | Kind::Contention | Kind::Internal
-            ) {
+            if spoils(&e) {
                 connection.close_on_drop();
             }
             Err(e)

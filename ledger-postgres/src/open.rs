@@ -16,6 +16,7 @@ use crate::call::Gate;
 use crate::config::Config;
 use crate::error::{During, convert};
 use crate::fence::Fence;
+use crate::group::{GroupSql, Groups};
 use crate::read::Assigned;
 use crate::row::get;
 use crate::schema::{self, Found, Names, sql};
@@ -174,6 +175,8 @@ pub(crate) async fn open(
         event::opened(BACKEND, id);
         Ok(PostgresStore::new(Inner {
             append: AppendSql::new(&names, config.durability),
+            group: GroupSql::new(&names, config.durability),
+            groups: Groups::new(pool.options().get_max_connections()),
             fence: Fence::new(&names),
             assigned: Assigned::new(&names),
             gate: Gate::new(),

@@ -18,6 +18,7 @@ use crate::call::{Call, Gate, Work, run};
 use crate::config::Config;
 use crate::error::During;
 use crate::fence::{Fence, FenceStats};
+use crate::group::{self, GroupSql, GroupStats, Groups};
 use crate::read::Assigned;
 use crate::read_all::Reader;
 use crate::schema::{self, Names};
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) names: Arc<Names>,
     pub(crate) id: StoreId,
     pub(crate) append: AppendSql,
+    pub(crate) group: GroupSql,
+    pub(crate) groups: Groups,
     pub(crate) fence: Fence,
     pub(crate) assigned: Assigned,
     pub(crate) gate: Gate,
@@ -99,6 +102,13 @@ impl PostgresStore {
     pub fn fence_stats(&self) -> FenceStats {
         self.inner.fence.stats()
     }
+
+    /// How the small appends went, since this handle was opened: alone, or in
+    /// groups that shared a commit.
+    #[must_use]
+    pub fn group_stats(&self) -> GroupStats {
+        self.inner.groups.stats()
+    }
 }
 
 /// What a piece of work is about: the store, and the request.
@@ -149,6 +159,10 @@ impl Store<i64> for PostgresStore {
             return self.inner.gate.enter().map(|_| Vec::new().into());
         }
         let request = Request::new(stream.clone(), batch)?;
+        if Groups::takes(&request) {
+            let appended = group::append(&self.inner, request).await;
+            return appended.inspect_err(|e| event::refused(BACKEND, stream, e));
+        }
         let appended = self.inner.run(
             During::Write,
             request,

@@ -6,6 +6,7 @@
 //!
 //! * [`plan`] decides what an append does: duplicates first, then the expected
 //!   version. Pure; every backend calls it under its own lock.
+//! * [`copy_of`] tells one error to several callers, such as those of a group.
 //! * [`PositionCursor`] is the store cursor of backends whose entries have one
 //!   order of numbers.
 //! * [`Clock`] makes time replaceable in tests, [`StoreId`] tells one store
@@ -18,6 +19,8 @@ mod position;
 mod store_id;
 
 pub use clock::{Clock, SystemClock};
-pub use plan::{Original, Plan, plan};
+pub use plan::{Original, Plan, plan, plan_expecting};
 pub use position::{PositionCursor, check_id};
 pub use store_id::StoreId;
+
+pub use crate::error::copy_of;

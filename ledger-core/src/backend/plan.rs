@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::batch::Batch;
 use crate::error::{Error, Kind, Result};
+use crate::expected::Expected;
 use crate::limits::Limits;
 use crate::raw_entry::RawEntry;
 use crate::receipt::{Receipt, Receipts};
@@ -60,6 +61,21 @@ enum Answer<I> {
 pub fn plan<I>(
     batch: &Batch,
     version: u64,
+    original: impl FnMut(usize, &RawEntry) -> Result<Option<Original<I>>>,
+) -> Result<Plan<I>> {
+    plan_expecting(batch, batch.expected(), version, original)
+}
+
+/// [`plan`], with another expected version than that of the batch: for
+/// backends whose database checks it, before or after.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_expecting<I>(
+    batch: &Batch,
+    expected: Expected,
+    version: u64,
     mut original: impl FnMut(usize, &RawEntry) -> Result<Option<Original<I>>>,
 ) -> Result<Plan<I>> {
     let entries = batch.entries();
@@ -96,8 +112,8 @@ pub fn plan<I>(
     }
 
     if !fresh.is_empty() {
-        if !batch.expected().holds_at(version) {
-            return Err(Error::conflict(batch.expected(), version));
+        if !expected.holds_at(version) {
+            return Err(Error::conflict(expected, version));
         }
         let last = version.checked_add(fresh.len() as u64);
         if last.is_none_or(|last| last > Limits::TABLE.position) {

@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection, PgConnection};
 
 pub(crate) use request::Request;
-pub(crate) use sql::AppendSql;
+pub(crate) use sql::{AppendSql, EXISTS};
 
 use crate::BACKEND;
 use crate::call::Call;

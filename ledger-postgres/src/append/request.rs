@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ledger_core::backend::{Original, plan};
+use ledger_core::backend::{Original, plan, plan_expecting};
 use ledger_core::{Batch, Error, Expected, Kind, RawEntry, Receipts, Result, StreamName};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
@@ -15,16 +15,15 @@ use crate::error::{bad_row, corrupt};
 /// are not sent: they repeat that one.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(super) stream: StreamName,
-    batch: Batch,
-    expected: Expected,
+    pub(crate) stream: StreamName,
+    pub(crate) batch: Batch,
     /// The indexes of the entries that are sent.
     sent: Vec<usize>,
     /// For the entries that are not: which sent one they repeat.
     repeats: HashMap<usize, usize>,
     metadata: Vec<Option<String>>,
     /// Whether any entry carries a dedup key.
-    pub(super) keyed: bool,
+    pub(crate) keyed: bool,
     /// Whether the batch repeats a key of its own with other content, which is
     /// not allowed: only a look is needed, to tell which entry is wrong.
     pub(super) contradicts: bool,
@@ -41,15 +40,13 @@ pub(super) struct Seen {
 
 impl Request {
     pub(crate) fn new(stream: StreamName, batch: Batch) -> Result<Self> {
-        let expected = batch.expected();
         let verify = batch.verifies_duplicates();
-        let batch = batch.with_expected(Expected::Any);
-        let inside = plan::<i64>(&batch, 0, |_, _| Ok(None));
+        let inside = plan_expecting::<i64>(&batch, Expected::Any, 0, |_, _| Ok(None));
         let contradicts = inside.is_err();
         let batch = batch.with_verified_duplicates(false);
         let sent = match inside {
             Ok(plan) => plan.fresh,
-            Err(_) => plan::<i64>(&batch, 0, |_, _| Ok(None))?.fresh,
+            Err(_) => plan_expecting::<i64>(&batch, Expected::Any, 0, |_, _| Ok(None))?.fresh,
         };
         let batch = batch.with_verified_duplicates(verify);
         let repeats = repeats(batch.entries(), &sent);
@@ -66,7 +63,6 @@ impl Request {
             keyed: batch.entries().iter().any(|e| e.dedup_key.is_some()),
             stream,
             batch,
-            expected,
             sent,
             repeats,
             contradicts,
@@ -75,7 +71,18 @@ impl Request {
 
     /// Whether the append waits for a stream that has to be there already.
     pub(super) fn expects_something(&self) -> bool {
-        !self.expected.holds_at(0)
+        !self.batch.expected().holds_at(0)
+    }
+
+    /// The metadata of an entry of the batch, as JSON.
+    pub(crate) fn metadata(&self, index: usize) -> Option<&str> {
+        let nth = self.sent.binary_search(&index).ok()?;
+        self.metadata[nth].as_deref()
+    }
+
+    /// What the entries count towards the bytes of a group.
+    pub(crate) fn size(&self) -> usize {
+        self.batch.entries().iter().map(RawEntry::size).sum()
     }
 
     fn entries(&self) -> impl Iterator<Item = &RawEntry> {
@@ -100,8 +107,9 @@ impl Request {
         self.entries().map(version).collect()
     }
 
-    fn expected_version(&self) -> Option<i64> {
-        match self.expected {
+    /// What the statements take for the expected version.
+    pub(crate) fn expected_version(&self) -> Option<i64> {
+        match self.batch.expected() {
             Expected::Any => None,
             Expected::NoStream => Some(0),
             Expected::StreamExists => Some(EXISTS),
@@ -257,9 +265,8 @@ impl Request {
     /// `DedupMismatch`, `Conflict`, `LimitReached`: final, since keys and head
     /// were seen in one snapshot that was taken after the append began.
     pub(super) fn decide(&self, seen: &Seen) -> Result<Option<Receipts<i64>>> {
-        let batch = self.batch.clone().with_expected(self.expected);
         let head = seen.head.unwrap_or(0);
-        let plan = plan(&batch, head, |index, _| {
+        let plan = plan(&self.batch, head, |index, _| {
             Ok(self.original(&seen.originals, index))
         })?;
         Ok(plan.fresh.is_empty().then(|| plan.receipts(|_| (0, 0))))
@@ -270,7 +277,7 @@ impl Request {
         originals: &[Option<Original<i64>>],
         places: &[(u64, i64)],
     ) -> Result<Receipts<i64>> {
-        let plan = plan(&self.batch, 0, |index, _| {
+        let plan = plan_expecting(&self.batch, Expected::Any, 0, |index, _| {
             Ok(self.original(originals, index))
         })?;
         if plan.fresh.len() != places.len() {

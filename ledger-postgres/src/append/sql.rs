@@ -15,7 +15,7 @@ use crate::schema::{Names, sql};
 
 /// `$n` of the expected version where the stream has to exist; other negative
 /// numbers do not occur, and NULL is any version.
-pub(super) const EXISTS: i64 = -1;
+pub(crate) const EXISTS: i64 = -1;
 
 /// The statements.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct AppendSql {
     /// Makes the row of a stream, or waits for whoever is making it.
     pub(super) make: SqlStr,
     /// The index that knows the dedup keys.
-    pub(super) dedup_index: String,
+    pub(crate) dedup_index: String,
     /// What an append has to survive.
     pub(super) durability: Durability,
 }

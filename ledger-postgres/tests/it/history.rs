@@ -10,10 +10,11 @@ use ledger_core::{
     Applied, Batch, Capabilities, Error, Expected, Health, Kind, Page, PageEnd, Read, ReadAll,
     Receipt, Receipts, Record, Result, Store, StoreOrder, StorePage, StreamName, StreamStat,
 };
-use ledger_postgres::PostgresStore;
+use ledger_postgres::{GroupStats, PostgresStore};
 use ledger_storetest::history::{Client, Recorder, check};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
+use crate::load::Load;
 use crate::support::{Patience, Place, name};
 
 /// Appends in a transaction of its own, and takes its time.
@@ -171,4 +172,41 @@ async fn a_history_with_slow_transactions_and_ended_sessions_is_legal() {
     println!("{summary:?}");
     assert!(summary.unknown_present + summary.unknown_absent > 0);
     assert!(summary.undecided_pages > 0 && summary.duplicates > 0);
+}
+
+/// Catches a group that loses an answer, acknowledges before its commit, or
+/// tells somebody the wrong outcome when its session ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_of_groups_with_ended_sessions_is_legal() {
+    let place = Place::fresh().await;
+    let config = place.config.clone().with_max_connections(5);
+    let store = PostgresStore::open_with(&place.url(), config)
+        .await
+        .unwrap();
+    let load = Load::start(&store, &place.open().await, 24);
+    let mut killer = place.schema.database.connect().await.unwrap();
+    let kill = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE query LIKE '%\"{}\".%' AND pid <> pg_backend_pid() \
+         AND state IN ('active', 'idle in transaction') ORDER BY random() LIMIT 1",
+        place.schema.name
+    );
+    let enough = |stats: GroupStats| {
+        stats.unknown >= 3 && stats.statements >= 50 && stats.transactions >= 50
+    };
+    let patience = Patience::new();
+    while !enough(store.group_stats()) {
+        patience.check(store.group_stats());
+        killer.execute(AssertSqlSafe(kill.clone())).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    let stats = store.group_stats();
+    let summary = load.check(&place.open().await).await;
+    println!("{stats:?} {summary:?}");
+    assert!(
+        summary.duplicates > 0
+            && summary.conflicts > 0
+            && summary.unknown_present + summary.unknown_absent > 0,
+        "not put to the test"
+    );
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use ledger_core::backend::event;
-use ledger_core::{Applied, Batch, Error, RawEntry, Receipts, Result, StreamName};
+use ledger_core::backend::{copy_of, event};
+use ledger_core::{Batch, Error, RawEntry, Receipts, Result, StreamName};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -107,20 +107,8 @@ impl Writer {
 fn refuse(mut group: Vec<Append>, why: Error) -> Option<Vec<Append>> {
     let last = group.pop();
     for append in group {
-        append.answer(Err(copy(&why)));
+        append.answer(Err(copy_of(&why)));
     }
     last?.answer(Err(why));
     None
-}
-
-/// The same error for another caller; of the cause, the text.
-fn copy(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind().clone(), "the group of the append failed");
-    if error.applied() == Applied::Unknown {
-        copy = copy.unknown_outcome();
-    }
-    match std::error::Error::source(error) {
-        Some(source) => copy.caused_by(source.to_string()),
-        None => copy.caused_by(error.to_string()),
-    }
 }
