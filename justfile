@@ -12,6 +12,10 @@ test:
 crate name:
     cargo test -p {{ name }}
 
+# Installs the server programs that the tests start.
+servers:
+    scripts/servers
+
 # The PostgreSQL backend against real servers.
 test-pg:
     cargo test -p ledger-testkit -p ledger-postgres

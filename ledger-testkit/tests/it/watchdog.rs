@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ledger_testkit::Postgres;
+use ledger_testkit::{MongoSet, Postgres};
 use sqlx::{Executor, Row};
 
-/// Not a test of its own: a process that starts a server and hangs.
+/// Not a test of its own: a process that starts servers and hangs.
 #[tokio::test]
 #[ignore = "started by the other test, in a process of its own"]
 async fn child() {
@@ -22,6 +22,9 @@ async fn child() {
     let row = connection.fetch_one(sql).await.unwrap();
     let (port, data): (String, String) = (row.get(0), row.get(1));
     println!("\nserver {port} {data}");
+    let set = MongoSet::start(1).await.unwrap();
+    println!("server {} {}", set.port(0), set.data(0).display());
+    println!("no more servers");
     std::future::pending::<()>().await;
 }
 
@@ -29,27 +32,35 @@ async fn child() {
 #[test]
 fn a_killed_process_leaves_no_server_and_no_directory() {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", "watchdog::child", "--ignored", "--nocapture"])
         .env("LEDGER_TESTKIT_CHILD", "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines.map_while(Result::ok).find_map(|line| {
-        let (port, data) = line.strip_prefix("server ")?.split_once(' ')?;
-        Some((port.parse::<u16>().unwrap(), data.to_owned()))
-    });
-    let (port, data) = line.unwrap();
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let servers: Vec<(u16, String)> = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| line != "no more servers")
+        .filter_map(|line| {
+            let (port, data) = line.strip_prefix("server ")?.split_once(' ')?;
+            Some((port.parse().unwrap(), data.to_owned()))
+        })
+        .collect();
+    assert_eq!(servers.len(), 2);
+    for (port, _) in &servers {
+        assert!(TcpStream::connect(("127.0.0.1", *port)).is_ok());
+    }
     child.kill().unwrap();
     child.wait().unwrap();
-    let directory = Path::new(&data).parent().unwrap();
     let end = Instant::now() + Duration::from_secs(60);
-    while directory.exists() || TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(
-            Instant::now() < end,
-            "the server or {directory:?} is still there"
-        );
-        std::thread::sleep(Duration::from_millis(20));
+    for (port, data) in &servers {
+        let directory = Path::new(data).parent().unwrap();
+        while directory.exists() || TcpStream::connect(("127.0.0.1", *port)).is_ok() {
+            assert!(
+                Instant::now() < end,
+                "the server or {directory:?} is still there"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
