@@ -84,13 +84,8 @@ fn extended_code(error: &dyn DatabaseError) -> i32 {
 /// Whether a COMMIT that failed like this left nothing behind. SQLite undoes
 /// it for a full disk, and a busy one is still open; after an I/O error the
 /// commit record may or may not have reached the disk.
-pub(crate) fn commit_is_undone(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Database(error) => {
-            matches!(extended_code(&**error) & 0xff, code::FULL | code::BUSY)
-        }
-        _ => false,
-    }
+pub(crate) fn is_undone(error: &Error) -> bool {
+    matches!(error.kind(), Kind::DiskFull | Kind::Contention)
 }
 
 /// Damaged data, and where.

@@ -58,7 +58,9 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
     check(options)?;
     let create = location.create.unwrap_or(options.create);
     location.check(create)?;
-    let writer = connect_options(&location, options.durability);
+    let writer = connect_options(&location, options.durability)
+        // Those of a group alone are fifty, by the lengths of its lists.
+        .statement_cache_capacity(256);
     let mut attempt = 0;
     let (conn, id) = loop {
         match first_connection(&writer, options, create).await {

@@ -32,11 +32,25 @@ async fn every_statement_uses_its_index_and_sorts_nothing() {
     let mut conn = database().await;
     let sql = Sql::new(&Identifier::DEFAULT_PREFIX);
     let (padded, stream) = (
-        sql.originals.fitting(64).0,
+        sql.group.originals.fitting(64).0,
         "INDEX ledger_entries_stream (stream_id=?",
     );
     let name = "INDEX sqlite_autoindex_ledger_streams_1 (name=?)";
+    // What takes the lock is followed by two questions.
+    let opening = sql.group.opening(64, 64).0.text().split("; ");
+    let [heads, originals]: [_; 2] = opening
+        .skip(1)
+        .map(Statement::for_test)
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
     for (statement, needed) in [
+        (&heads, name),
+        (&originals, name),
+        (
+            &originals,
+            "INDEX ledger_entries_dedup (stream_id=? AND dedup_key=?)",
+        ),
         (
             &sql.page[0],
             "INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
@@ -80,9 +94,9 @@ async fn every_statement_uses_its_index_and_sorts_nothing() {
             padded,
             "INDEX ledger_entries_dedup (stream_id=? AND dedup_key=?)",
         ),
-        (sql.heads.fitting(64).0, name),
+        (sql.group.heads.fitting(64).0, name),
         (
-            sql.same_content.fitting(64).0,
+            sql.group.same_content.fitting(64).0,
             "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
         ),
         (&sql.trim, stream),

@@ -158,7 +158,7 @@ impl Bound<'_> {
     async fn append(&mut self, request: Request<'_>) -> Result<Receipts<i64>> {
         self.broken = true;
         let mut savepoint = self.conn.begin().await.map_err(convert)?;
-        let (sql, clock) = (&self.shared.reader.sql, &*self.shared.clock);
+        let (sql, clock) = (&self.shared.reader.sql.group, &*self.shared.clock);
         let written = group::write(&mut savepoint, sql, None, clock, &[request]).await;
         let answer = match written {
             Ok(answers) => {

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use ledger_core::backend::{Original, plan};
 use ledger_core::{Error, Kind, RawEntry, Receipts, Result, Timestamp};
 use sqlx::SqliteConnection;
-use sqlx::query::Query;
-use sqlx::sqlite::{Sqlite, SqliteArguments};
 
 use super::Request;
 use super::heads::{Head, Heads};
 use super::originals::{Key, Originals};
 use crate::error::convert;
 use crate::row::metadata_to;
-use crate::sql::Sql;
+use crate::sql::{Bound, CHUNK, GroupSql};
 
 /// An entry that will be written.
 #[derive(Debug)]
@@ -96,48 +94,49 @@ impl<'g> Draft<'g> {
         Ok(receipts)
     }
 
-    /// Writes the entries, then the heads of their streams and of the store.
+    /// Writes the entries, the heads of their streams and of the store, and
+    /// commits if it is told to.
     pub(super) async fn write(
         &self,
         conn: &mut SqliteConnection,
-        sql: &Sql,
+        sql: &GroupSql,
         heads: &Heads<'g>,
+        commit: bool,
     ) -> Result<()> {
         if self.fresh.is_empty() {
+            if commit {
+                run(conn, sql.commit.query()).await?;
+            }
             return Ok(());
         }
         let changed: Vec<_> = heads.changed().collect();
-        let mut fresh = self.fresh.as_slice();
-        while !fresh.is_empty() {
-            let (insert, count) = sql.insert_entries.fitting(fresh.len());
-            let (now, later) = fresh.split_at(count);
-            if let (true, [head]) = (later.is_empty(), &changed[..]) {
-                let (insert, _) = sql.insert_last.fitting(count);
-                let insert = now.iter().try_fold(insert.query(), bind_entry)?;
-                let last = bind_head(insert, head).bind(heads.last_id);
-                last.execute(conn).await.map_err(convert)?;
-                return Ok(());
-            }
-            let insert = now.iter().try_fold(insert.query(), bind_entry)?;
-            insert.execute(&mut *conn).await.map_err(convert)?;
+        let (mut fresh, mut changed) = (self.fresh.as_slice(), changed.as_slice());
+        while fresh.len() > CHUNK {
+            let (now, later) = fresh.split_at(CHUNK);
+            let insert = now.iter().try_fold(sql.insert_chunk.query(), bind_entry)?;
+            run(conn, insert).await?;
             fresh = later;
         }
-        let mut changed = changed.as_slice();
-        while !changed.is_empty() {
-            let (upsert, count) = sql.upsert_streams.fitting(changed.len());
-            let (now, later) = changed.split_at(count);
+        while changed.len() > CHUNK {
+            let (now, later) = changed.split_at(CHUNK);
             let upsert = now
                 .iter()
-                .fold(upsert.query(), |q, head| bind_head(q, head));
-            let upsert = upsert.bind(heads.last_id);
-            upsert.execute(&mut *conn).await.map_err(convert)?;
+                .map(Some)
+                .fold(sql.upsert_chunk.query(), bind_head);
+            run(conn, upsert).await?;
             changed = later;
         }
-        Ok(())
+        let (ending, count) = sql.ending(changed.len(), fresh.len(), commit);
+        let padded = (0..count).map(|nth| changed.get(nth));
+        let heads = padded.fold(ending.query(), bind_head).bind(heads.last_id);
+        run(conn, fresh.iter().try_fold(heads, bind_entry)?).await
     }
 }
 
-type Bound = Query<'static, Sqlite, SqliteArguments>;
+async fn run(conn: &mut SqliteConnection, query: Bound) -> Result<()> {
+    query.execute(conn).await.map_err(convert)?;
+    Ok(())
+}
 
 fn bind_entry(query: Bound, fresh: &Fresh<'_>) -> Result<Bound> {
     let entry = fresh.entry;
@@ -154,11 +153,13 @@ fn bind_entry(query: Bound, fresh: &Fresh<'_>) -> Result<Bound> {
         .bind(entry.payload.to_vec()))
 }
 
-fn bind_head(query: Bound, head: &Head<'_>) -> Bound {
+/// Nothing is padding.
+fn bind_head(query: Bound, head: Option<&&Head<'_>>) -> Bound {
+    let at = head.and_then(|head| head.last_at);
     query
-        .bind(head.stream_id)
-        .bind(head.name.as_str().to_owned())
-        .bind(head.version.cast_signed())
-        .bind(head.last_id)
-        .bind(head.last_at.map(Timestamp::as_micros))
+        .bind(head.and_then(|head| head.stream_id))
+        .bind(head.map(|head| head.name.as_str().to_owned()))
+        .bind(head.map(|head| head.version.cast_signed()))
+        .bind(head.map(|head| head.last_id))
+        .bind(at.map(Timestamp::as_micros))
 }

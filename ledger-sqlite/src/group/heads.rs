@@ -13,7 +13,7 @@ use crate::options::Durability;
 use crate::row::get;
 use crate::schema;
 use crate::settings::Settings;
-use crate::sql::Sql;
+use crate::sql::{Bound, GroupSql};
 
 /// Where a stream stands; moves on with each request of the group.
 #[derive(Debug)]
@@ -39,12 +39,8 @@ pub(super) struct Heads<'g> {
 }
 
 impl<'g> Heads<'g> {
-    pub(super) async fn load(
-        conn: &mut SqliteConnection,
-        sql: &Sql,
-        check: Option<Durability>,
-        group: &[Request<'g>],
-    ) -> Result<Self> {
+    /// The streams of a group; of where they stand nothing is known yet.
+    pub(super) fn of(group: &[Request<'g>]) -> Self {
         let mut this = Self {
             heads: Vec::new(),
             by_name: HashMap::new(),
@@ -64,30 +60,50 @@ impl<'g> Heads<'g> {
                 });
             }
         }
+        this
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Reads the heads from one on, and the settings of the connection if it
+    /// is told what to expect.
+    pub(super) async fn load(
+        &mut self,
+        conn: &mut SqliteConnection,
+        sql: &GroupSql,
+        check: Option<Durability>,
+        mut start: usize,
+    ) -> Result<()> {
         let statements = match check {
             Some(_) => &sql.heads_and_settings,
             None => &sql.heads,
         };
-        let mut start = 0;
-        while start < this.heads.len() {
-            let (statement, length) = statements.fitting(this.heads.len() - start);
-            let mut query = statement.query();
-            for nth in start..start + length {
-                query = query.bind(this.heads.get(nth).map(|h| h.name.as_str().to_owned()));
-            }
+        while start < self.heads.len() {
+            let (statement, length) = statements.fitting(self.heads.len() - start);
+            let query = self.bind(statement.query(), start, length);
             let rows = query.fetch_all(&mut *conn).await.map_err(convert)?;
             for row in &rows {
                 if let Some(durability) = check {
                     Settings::of_row(row, 0)?.check(durability)?;
                 }
-                this.take(row, start)?;
+                self.take(row, start)?;
             }
             start += length;
         }
-        Ok(this)
+        Ok(())
     }
 
-    fn take(&mut self, row: &SqliteRow, start: usize) -> Result<()> {
+    /// Binds the names of some heads; behind the last of them, padding.
+    pub(super) fn bind(&self, query: Bound, start: usize, length: usize) -> Bound {
+        (start..start + length).fold(query, |query, nth| {
+            query.bind(self.heads.get(nth).map(|h| h.name.as_str().to_owned()))
+        })
+    }
+
+    /// Takes a row of those that begin with one head.
+    pub(super) fn take(&mut self, row: &SqliteRow, start: usize) -> Result<()> {
         let missing = || corrupt("the row that says the format is missing").with("table", "meta");
         schema::check_format(get::<Option<i64>>(row, 2)?.ok_or_else(missing)?)?;
         self.last_id = get::<Option<i64>>(row, 3)?.ok_or_else(missing)?;

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use ledger_core::backend::Original;
 use ledger_core::{RawEntry, Result};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use super::Request;
 use super::heads::Heads;
 use crate::error::convert;
 use crate::row::{get, version};
-use crate::sql::Sql;
+use crate::sql::GroupSql;
 
 /// A stream of the group, by its place in [`Heads`], and a dedup key.
 pub(super) type Key<'g> = (usize, &'g str);
@@ -27,29 +28,67 @@ pub(super) struct Originals<'g> {
     same: HashSet<Place>,
 }
 
+/// The dedup keys of a group.
+pub(super) fn keys_of<'g>(heads: &Heads<'g>, group: &[Request<'g>]) -> Vec<Key<'g>> {
+    let keys = group.iter().flat_map(|request| {
+        let nth = heads.index_of(request.stream);
+        let keys = request.batch.entries().iter();
+        let keys = keys.filter_map(|entry| entry.dedup_key.as_deref());
+        keys.map(move |key| (nth, key))
+    });
+    keys.collect()
+}
+
 impl<'g> Originals<'g> {
-    pub(super) async fn load(
+    /// Of the rows that are taken.
+    pub(super) const COLUMNS: usize = 3;
+
+    /// Looks up the entries that have these keys.
+    pub(super) async fn find(
+        &mut self,
         conn: &mut SqliteConnection,
-        sql: &Sql,
+        sql: &GroupSql,
+        heads: &Heads<'g>,
+        keys: &[Key<'g>],
+    ) -> Result<()> {
+        // A stream that does not exist has no entries.
+        let exists = |key: &&Key<'g>| heads.get(key.0).stream_id.is_some();
+        let keys: Vec<Key<'g>> = keys.iter().filter(exists).copied().collect();
+        let mut keys = keys.as_slice();
+        while !keys.is_empty() {
+            let (statement, length) = sql.originals.fitting(keys.len());
+            let query = (0..length).fold(statement.query(), |query, nth| {
+                let key = keys.get(nth);
+                query
+                    .bind(key.and_then(|key| heads.get(key.0).stream_id))
+                    .bind(key.map(|key| key.1.to_owned()))
+            });
+            for row in query.fetch_all(&mut *conn).await.map_err(convert)? {
+                self.take(&row, keys)?;
+            }
+            keys = keys.get(length..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Takes a row of the entries that have one of these keys.
+    pub(super) fn take(&mut self, row: &SqliteRow, keys: &[Key<'g>]) -> Result<()> {
+        if let Some(key) = nth_of(row, keys)? {
+            self.stored.insert(*key, (get(row, 1)?, version(row, 2)?));
+        }
+        Ok(())
+    }
+
+    /// Compares the repeats with their originals, where that is asked for.
+    pub(super) async fn verify(
+        &mut self,
+        conn: &mut SqliteConnection,
+        sql: &GroupSql,
         heads: &Heads<'g>,
         group: &[Request<'g>],
-    ) -> Result<Self> {
-        let mut this = Self::default();
-        let mut keys = Vec::new();
-        for request in group {
-            let nth = heads.index_of(request.stream);
-            if let Some(stream_id) = heads.get(nth).stream_id {
-                let with_key = request
-                    .batch
-                    .entries()
-                    .iter()
-                    .filter_map(|e| e.dedup_key.as_deref());
-                keys.extend(with_key.map(|key| (nth, stream_id, key)));
-            }
-        }
-        this.find(conn, sql, &keys).await?;
-        if this.stored.is_empty() {
-            return Ok(this);
+    ) -> Result<()> {
+        if self.stored.is_empty() {
+            return Ok(());
         }
         let mut repeats = Vec::new();
         for (place, request) in group.iter().enumerate() {
@@ -57,47 +96,20 @@ impl<'g> Originals<'g> {
                 let nth = heads.index_of(request.stream);
                 for (index, entry) in request.batch.entries().iter().enumerate() {
                     let key = entry.dedup_key.as_deref();
-                    if let Some((id, _)) = key.and_then(|key| this.stored.get(&(nth, key))) {
+                    if let Some((id, _)) = key.and_then(|key| self.stored.get(&(nth, key))) {
                         repeats.push(((place, index), *id, entry));
                     }
                 }
             }
         }
-        this.compare(conn, sql, &repeats).await?;
-        Ok(this)
-    }
-
-    async fn find(
-        &mut self,
-        conn: &mut SqliteConnection,
-        sql: &Sql,
-        mut keys: &[(usize, i64, &'g str)],
-    ) -> Result<()> {
-        while !keys.is_empty() {
-            let (statement, length) = sql.originals.fitting(keys.len());
-            let mut query = statement.query();
-            for nth in 0..length {
-                let key = keys.get(nth);
-                query = query
-                    .bind(key.map(|k| k.1))
-                    .bind(key.map(|k| k.2.to_owned()));
-            }
-            for row in query.fetch_all(&mut *conn).await.map_err(convert)? {
-                if let Some((head, _, key)) = nth_of(&row, keys)? {
-                    self.stored
-                        .insert((*head, key), (get(&row, 1)?, version(&row, 2)?));
-                }
-            }
-            keys = keys.get(length..).unwrap_or_default();
-        }
-        Ok(())
+        self.compare(conn, sql, &repeats).await
     }
 
     /// Compares in the database, so that payloads are sent but never fetched.
     async fn compare(
         &mut self,
         conn: &mut SqliteConnection,
-        sql: &Sql,
+        sql: &GroupSql,
         mut repeats: &[(Place, i64, &'g RawEntry)],
     ) -> Result<()> {
         while !repeats.is_empty() {
@@ -133,7 +145,7 @@ impl<'g> Originals<'g> {
 }
 
 /// What the number in front of a row stands for.
-fn nth_of<'l, T>(row: &sqlx::sqlite::SqliteRow, list: &'l [T]) -> Result<Option<&'l T>> {
+fn nth_of<'l, T>(row: &SqliteRow, list: &'l [T]) -> Result<Option<&'l T>> {
     let nth: i64 = get(row, 0)?;
     Ok(usize::try_from(nth).ok().and_then(|nth| list.get(nth)))
 }

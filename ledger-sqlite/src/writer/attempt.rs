@@ -7,8 +7,9 @@ use super::Writer;
 use super::append::Append;
 use super::connection::Held;
 use super::queue::Stage;
-use crate::error::{commit_is_undone, convert};
+use crate::error::{convert, is_undone};
 use crate::group::{self, Request};
+use crate::sql::GroupSql;
 
 /// What became of an attempt to commit.
 pub(super) enum Outcome<T> {
@@ -29,22 +30,16 @@ impl Writer {
     /// goes back is outside of any transaction.
     pub(super) async fn attempt(&mut self, mut held: Held, group: &[Append]) -> Outcome<Answers> {
         self.stage.set(Stage::NEEDS_LOCK);
-        let (outcome, clean) = match begin(held.get()).await {
-            Ok(mut tx) => {
-                self.stage.set(Stage::WORKING);
-                // From here on a caller's deadline does not stop its request.
-                let claimed: Vec<bool> = group.iter().map(|a| a.ticket.claim()).collect();
-                let written = self.write(&mut tx, group, &claimed).await;
-                let (outcome, clean) = finish(tx, written).await;
-                if matches!(outcome, Outcome::Busy(_) | Outcome::Failed(_)) {
-                    for (append, _) in group.iter().zip(claimed).filter(|(_, claimed)| *claimed) {
-                        append.ticket.release();
-                    }
-                }
-                (outcome, clean)
-            }
-            Err(refused) => refused,
+        let mut claimed = vec![false; group.len()];
+        let (outcome, clean) = match held.is_own() {
+            true => self.on_own(held.get(), group, &mut claimed).await,
+            false => self.on_pooled(held.get(), group, &mut claimed).await,
         };
+        if matches!(outcome, Outcome::Busy(_) | Outcome::Failed(_)) {
+            for (append, _) in group.iter().zip(claimed).filter(|(_, claimed)| *claimed) {
+                append.ticket.release();
+            }
+        }
         self.give_back(held, clean).await;
         outcome
     }
@@ -56,26 +51,89 @@ impl Writer {
         }
     }
 
-    /// Writes the requests that were claimed.
-    async fn write(
+    /// Under the write lock: from here on a caller's deadline does not stop
+    /// its request. The others are left out.
+    fn claim<'g>(&self, group: &'g [Append], claimed: &mut [bool]) -> Vec<(usize, Request<'g>)> {
+        self.stage.set(Stage::WORKING);
+        let mut members = Vec::with_capacity(group.len());
+        for (nth, (append, claimed)) in group.iter().zip(claimed).enumerate() {
+            *claimed = append.ticket.claim();
+            if *claimed {
+                members.push((nth, append.request()));
+            }
+        }
+        members
+    }
+
+    /// In as few commands as possible, with a transaction that sqlx knows
+    /// nothing of. If the writer is dropped with its runtime, this connection
+    /// is closed, which undoes it.
+    async fn on_own(
         &self,
         conn: &mut SqliteConnection,
         group: &[Append],
-        claimed: &[bool],
-    ) -> Result<Answers> {
-        let members = group.iter().zip(claimed).filter(|(_, claimed)| **claimed);
-        let members: Vec<Request<'_>> = members.map(|(append, _)| append.request()).collect();
-        // The settings of an application's connection may change at any time.
-        let check = self.source.is_shared().then_some(self.durability);
-        let clock = &*self.clock;
-        let mut answers = group::write(conn, &self.sql, check, clock, &members)
-            .await?
-            .into_iter();
-        Ok(claimed
-            .iter()
-            .map(|claimed| claimed.then(|| answers.next())?)
-            .collect())
+        claimed: &mut [bool],
+    ) -> (Outcome<Answers>, bool) {
+        let sql = &self.sql.group;
+        let requests: Vec<_> = group.iter().map(Append::request).collect();
+        let known = match group::begin(conn, sql, &requests).await {
+            Ok(known) => known,
+            // A busy BEGIN has begun nothing.
+            Err(e) => {
+                let undone = undo(conn, sql).await;
+                let clean = undone || *e.kind() == Kind::Contention;
+                return (of_failure(e), clean);
+            }
+        };
+        let members = self.claim(group, claimed);
+        match known.commit(conn, sql, &*self.clock, &members).await {
+            Ok(answers) => (Outcome::Committed(all_of(answers, claimed)), true),
+            Err(e) => {
+                // If there still is a transaction, the COMMIT was not reached,
+                // or was busy.
+                let undone = undo(conn, sql).await;
+                match undone || is_undone(&e) {
+                    true => (of_failure(e), undone),
+                    false => (Outcome::Unknown(e), false),
+                }
+            }
+        }
     }
+
+    /// In a transaction of sqlx, which is undone if the writer itself is
+    /// dropped, with its runtime, before the connection goes back to the pool.
+    async fn on_pooled(
+        &self,
+        conn: &mut SqliteConnection,
+        group: &[Append],
+        claimed: &mut [bool],
+    ) -> (Outcome<Answers>, bool) {
+        let mut tx = match begin(conn).await {
+            Ok(tx) => tx,
+            Err(refused) => return refused,
+        };
+        let members = self.claim(group, claimed);
+        let members: Vec<_> = members.into_iter().map(|(_, request)| request).collect();
+        // The settings of an application's connection may change at any time.
+        let check = Some(self.durability);
+        let (sql, clock) = (&self.sql.group, &*self.clock);
+        let written = group::write(&mut tx, sql, check, clock, &members).await;
+        finish(tx, written.map(|answers| all_of(answers, claimed))).await
+    }
+}
+
+/// Puts the answers to the requests that were claimed at their places.
+fn all_of(answers: Vec<Result<Receipts<i64>>>, claimed: &[bool]) -> Answers {
+    let mut answers = answers.into_iter();
+    claimed
+        .iter()
+        .map(|claimed| claimed.then(|| answers.next())?)
+        .collect()
+}
+
+/// Ends the transaction of a connection; whether there was one.
+async fn undo(conn: &mut SqliteConnection, sql: &GroupSql) -> bool {
+    sql.rollback.query().execute(conn).await.is_ok()
 }
 
 /// Takes the write lock. A transaction that begins as a reader cannot be
@@ -99,8 +157,13 @@ pub(super) async fn finish<T>(
     match written {
         Ok(done) => match tx.commit().await {
             Ok(()) => (Outcome::Committed(done), true),
-            Err(e) if commit_is_undone(&e) => (of_failure(convert(e)), false),
-            Err(e) => (Outcome::Unknown(convert(e)), false),
+            Err(e) => {
+                let error = convert(e);
+                match is_undone(&error) {
+                    true => (of_failure(error), false),
+                    false => (Outcome::Unknown(error), false),
+                }
+            }
         },
         Err(e) => {
             // After some errors SQLite has rolled back by itself, and this

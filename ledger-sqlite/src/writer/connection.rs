@@ -61,11 +61,6 @@ impl Source {
         }
     }
 
-    /// Whether the settings of a connection can change between two groups.
-    pub(super) fn is_shared(&self) -> bool {
-        matches!(self, Self::Pool(_))
-    }
-
     pub(super) async fn close(self) {
         if let Self::Own(own) = self
             && let Some(conn) = own.idle
@@ -82,6 +77,10 @@ impl Held {
             Self::Own(conn) => conn,
             Self::Pooled(conn) => conn,
         }
+    }
+
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_))
     }
 
     /// Closes a connection whose state is not known.

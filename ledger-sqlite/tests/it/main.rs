@@ -10,6 +10,7 @@ mod children;
 mod closing;
 mod contention;
 mod damage;
+mod disk;
 mod dropping;
 mod events;
 mod full;

@@ -1,7 +1,8 @@
 //! The statements of a store. The only text put into them is its prefix, an
 //! [`Identifier`].
 
-use std::fmt::Write;
+mod group;
+
 use std::sync::Arc;
 
 use ledger_core::Identifier;
@@ -9,15 +10,12 @@ use sqlx::AssertSqlSafe;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 
-use crate::settings::Settings;
+pub(crate) use self::group::{CHUNK, GroupSql};
 
 /// Statements over a list of rows exist for these lengths, so that the
 /// connection's statement cache hits. Longer lists are cut, shorter ones
 /// padded with rows of NULL.
 pub(crate) const PADDED: [usize; 4] = [1, 4, 16, 64];
-
-/// Inserts cannot be padded; they exist for each power of two up to 64.
-const POWERS: usize = 7;
 
 /// The text of a statement.
 #[derive(Clone, Debug)]
@@ -28,8 +26,13 @@ impl Statement {
         Self(text.into())
     }
 
-    pub(crate) fn query(&self) -> Query<'static, Sqlite, SqliteArguments> {
+    pub(crate) fn query(&self) -> Bound {
         sqlx::query(AssertSqlSafe(self.0.clone()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(text: &str) -> Self {
+        Self::new(text.to_owned())
     }
 
     #[cfg(test)]
@@ -38,6 +41,9 @@ impl Statement {
     }
 }
 
+/// A statement and what was bound so far.
+pub(crate) type Bound = Query<'static, Sqlite, SqliteArguments>;
+
 /// The same statement for lists of [`PADDED`] lengths.
 #[derive(Clone, Debug)]
 pub(crate) struct Padded([Statement; PADDED.len()]);
@@ -45,44 +51,31 @@ pub(crate) struct Padded([Statement; PADDED.len()]);
 impl Padded {
     /// For each list `rows` of `columns` placeholders behind a number.
     fn new(columns: usize, text: impl Fn(&str) -> String) -> Self {
-        Self(PADDED.map(|length| {
-            let mut rows = String::new();
-            for n in 0..length {
-                let lead = if n == 0 { "(VALUES " } else { ", " };
-                let _ = write!(rows, "{lead}({n}{})", ", ?".repeat(columns));
-            }
-            Statement::new(text(&(rows + ")")))
-        }))
+        Self(PADDED.map(|length| Statement::new(text(&values(length, columns)))))
     }
 
     /// The statement for the next part of a list of `left` rows, and the
     /// length of it with the padding.
     pub(crate) fn fitting(&self, left: usize) -> (&Statement, usize) {
-        let nth = PADDED.iter().position(|length| *length >= left);
-        let nth = nth.unwrap_or(PADDED.len() - 1);
+        let nth = fitting(&PADDED, left);
         (&self.0[nth], PADDED[nth])
     }
 }
 
-/// The same insert for 1, 2, 4, … 64 rows.
-#[derive(Clone, Debug)]
-pub(crate) struct Insert([Statement; POWERS]);
+/// Which of the lengths is the shortest that takes `left` rows; the longest if
+/// none does.
+fn fitting(lengths: &[usize], left: usize) -> usize {
+    let nth = lengths.iter().position(|length| *length >= left);
+    nth.unwrap_or(lengths.len() - 1)
+}
 
-impl Insert {
-    fn new(columns: usize, text: impl Fn(&str) -> String) -> Self {
-        let row = format!("(?{})", ", ?".repeat(columns - 1));
-        Self(std::array::from_fn(|power| {
-            let rows = vec![row.as_str(); 1 << power].join(", ");
-            Statement::new(text(&rows))
-        }))
-    }
-
-    /// The statement for the first rows of `left` that are still to insert,
-    /// and how many it takes.
-    pub(crate) fn fitting(&self, left: usize) -> (&Statement, usize) {
-        let power = (left.max(1).ilog2() as usize).min(POWERS - 1);
-        (&self.0[power], 1 << power)
-    }
+/// A list of rows of so many placeholders, each behind its number.
+fn values(length: usize, columns: usize) -> String {
+    let placeholders = ", ?".repeat(columns);
+    let rows: Vec<_> = (0..length)
+        .map(|n| format!("({n}{placeholders})"))
+        .collect();
+    format!("(VALUES {})", rows.join(", "))
 }
 
 /// The direction of a page.
@@ -114,20 +107,8 @@ fn packed(stream: &str) -> String {
 /// All statements but those that create the tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Sql {
-    /// Writer: heads of streams by name.
-    pub(crate) heads: Padded,
-    /// Writer: the same with the settings of the connection.
-    pub(crate) heads_and_settings: Padded,
-    /// Writer: stored entries by stream and dedup key.
-    pub(crate) originals: Padded,
-    /// Writer: which stored entries have this content.
-    pub(crate) same_content: Padded,
-    pub(crate) insert_entries: Insert,
-    /// Writer: the last entries of a group, the head of their one stream and
-    /// the last id. Each command is a way to another thread and back.
-    pub(crate) insert_last: Insert,
-    /// Writer: heads, and the last id.
-    pub(crate) upsert_streams: Insert,
+    /// Writer: what a group says.
+    pub(crate) group: GroupSql,
     /// In a caller's transaction: takes the write lock and changes nothing.
     pub(crate) lock: Statement,
     /// Writer: removes the oldest entries of a stream.
@@ -152,20 +133,10 @@ impl Sql {
         let streams = format!("\"{prefix}_streams\"");
         let entries = format!("\"{prefix}_entries\"");
         let stream = format!("(SELECT stream_id FROM {streams} WHERE name = ?5)");
-        let heads = |settings: &str| {
-            Padded::new(1, |rows| {
-                format!(
-                    "SELECT {settings}, (SELECT format FROM {meta}), (SELECT last_id FROM {meta}), \
-                     (SELECT max(stream_id) FROM {streams}), \
-                     k.column1, s.stream_id, s.version, s.last_at \
-                     FROM {rows} k LEFT JOIN {streams} s ON s.name = k.column2"
-                )
-            })
-        };
         // Named, since the planner goes by guesses, or by the statistics of
         // whatever else is in the database.
-        let [by_stream, by_order_key, by_dedup_key] =
-            ["stream", "order", "dedup"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
+        let [by_stream, by_order_key] =
+            ["stream", "order"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
         let both = |text: &dyn Fn(bool) -> String| {
             [false, DESCENDING].map(|way| Statement::new(text(way)))
         };
@@ -194,44 +165,8 @@ impl Sql {
                 packed(name)
             )
         };
-        let insert_entries = |rows: &str| {
-            format!(
-                "INSERT INTO {entries} (id, stream_id, version, schema_version, content_type, \
-                 recorded_at, order_key, dedup_key, metadata, payload) VALUES {rows}"
-            )
-        };
-        let upsert_streams = |rows: &str| {
-            format!(
-                "INSERT INTO {streams} (stream_id, name, version, last_id, last_at) VALUES {rows} \
-                 ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version, \
-                 last_id = excluded.last_id, last_at = excluded.last_at"
-            )
-        };
-        let set_last_id = format!("UPDATE {meta} SET last_id = ?");
         Self {
-            heads: heads("NULL, NULL"),
-            heads_and_settings: heads(Settings::COLUMNS),
-            originals: Padded::new(2, |rows| {
-                format!(
-                    "SELECT k.column1, e.id, e.version FROM {rows} k CROSS JOIN {entries} e \
-                     {by_dedup_key} ON e.stream_id = k.column2 AND e.dedup_key = k.column3"
-                )
-            }),
-            same_content: Padded::new(4, |rows| {
-                format!(
-                    "SELECT k.column1 FROM {rows} k CROSS JOIN {entries} e ON e.id = k.column2 \
-                     WHERE e.payload = k.column3 AND e.content_type = k.column4 \
-                     AND e.schema_version = k.column5"
-                )
-            }),
-            insert_entries: Insert::new(10, insert_entries),
-            insert_last: Insert::new(10, |rows| {
-                let (insert, head) = (insert_entries(rows), upsert_streams("(?, ?, ?, ?, ?)"));
-                format!("{insert}; {head}; {set_last_id}")
-            }),
-            upsert_streams: Insert::new(5, |rows| {
-                format!("{}; {set_last_id}", upsert_streams(rows))
-            }),
+            group: GroupSql::new(prefix),
             lock: Statement::new(format!("UPDATE {meta} SET last_id = last_id WHERE false")),
             trim: Statement::new(format!(
                 "DELETE FROM {entries} WHERE id IN (SELECT id FROM {entries} \
@@ -286,12 +221,10 @@ mod tests {
     #[test]
     fn lists_are_cut_into_known_lengths() {
         let sql = Sql::new(&Identifier::DEFAULT_PREFIX);
-        let padded = |left| sql.originals.fitting(left).1;
+        let padded = |left| sql.group.originals.fitting(left).1;
         assert_eq!(
             [1, 2, 5, 17, 64, 65, 900].map(padded),
             [1, 4, 16, 64, 64, 64, 64]
         );
-        let power = |left| sql.insert_entries.fitting(left).1;
-        assert_eq!([1, 2, 3, 63, 64, 900].map(power), [1, 2, 2, 32, 64, 64]);
     }
 }
