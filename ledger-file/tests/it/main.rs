@@ -1,0 +1,3 @@
+//! The tests of the embedded log.
+
+mod conformance;
