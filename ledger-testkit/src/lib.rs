@@ -13,18 +13,23 @@
 //! said on stderr. One server serves a whole test process; every test gets a
 //! database or a schema of its own. What the process started ends with it,
 //! also when it is killed: a watchdog process waits for the end of a pipe.
+//!
+//! [`Proxy`] stands before a server and does to its connections what networks
+//! do.
 
 mod container;
 mod error;
 mod mongo;
 mod name;
 mod postgres;
+mod proxy;
 mod watched;
 mod way;
 
 pub use error::{Error, Result};
 pub use mongo::{FailPoint, Mongo, MongoDatabase, MongoSet};
 pub use postgres::{Database, Postgres, Schema};
+pub use proxy::{Cut, Direction, Proxy, ProxyCounts};
 pub use way::Way;
 
 /// What does not answer within this time is passed over.

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod mongo;
+mod proxy;
 mod watchdog;
