@@ -5,9 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ledger_core::backend::{Clock, SystemClock};
-use ledger_core::{Capabilities, EntryId, Limits, Result, Store};
+use ledger_core::{Capabilities, EntryId, Limits, Result, Store, StreamName};
+
+use crate::hooks::{Application, Hold, Obstacle};
 
 /// Makes stores for the suite.
+///
+/// [`fresh`](Self::fresh), [`open`](Self::open) and
+/// [`capabilities`](Self::capabilities) are required. The methods that answer
+/// `None` by default are hooks: what they offer cannot be had through a store.
+/// A case that needs one which is not offered is listed as not run.
 #[async_trait]
 pub trait Harness: Send + Sync + 'static {
     /// The id type of the store.
@@ -51,6 +58,60 @@ pub trait Harness: Send + Sync + 'static {
     /// An id that a store without many entries has not given out yet: as a
     /// cursor it must be refused as `InvalidCursor`.
     fn future_id(&self) -> Option<Self::Id> {
+        None
+    }
+
+    /// Makes a stream, which does not exist yet, look as if `version` entries
+    /// had been appended to it and all of them trimmed. The suite has no
+    /// handle open meanwhile.
+    ///
+    /// With it the cases about the end of the versions run.
+    async fn seed_version(
+        &self,
+        place: &Self::Place,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        let _ = (place, stream, version);
+        None
+    }
+
+    /// An application with rows and transactions of its own in the database
+    /// of this place, where a ledger may or may not be yet. Offered by stores
+    /// that can join a transaction.
+    ///
+    /// With it the cases about transactions of the caller run.
+    async fn application(
+        &self,
+        place: &Self::Place,
+        setup: &Setup,
+    ) -> Option<Result<Box<dyn Application<Self::Id>>>> {
+        let _ = (place, setup);
+        None
+    }
+
+    /// Keeps all appends at this place, by whatever handle, from being
+    /// committed until the answer is released or dropped. They have to wait,
+    /// not to fail at once. There is a ledger at the place.
+    ///
+    /// With it the cases about deadlines and about pools that are used up run.
+    async fn hold_appends(&self, place: &Self::Place) -> Option<Result<Box<dyn Hold>>> {
+        let _ = place;
+        None
+    }
+
+    /// Puts an obstacle into the way of opening, then opens a store there.
+    /// There is a ledger with entries at the place. `None` for an obstacle
+    /// that cannot be there.
+    ///
+    /// With it the cases about what must not be opened run.
+    async fn open_over(
+        &self,
+        place: &Self::Place,
+        obstacle: Obstacle,
+        setup: &Setup,
+    ) -> Option<Result<Arc<dyn Store<Self::Id>>>> {
+        let _ = (place, obstacle, setup);
         None
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use ledger_core::{Capabilities, EntryId, Kind, Result, Store};
+use ledger_core::{Capabilities, EntryId, Kind, Result, Store, StreamName};
 
 use crate::case::{Failure, Ran, Verdict};
 use crate::check;
 use crate::harness::{Harness, Setup};
+use crate::hooks::{Application, Hold, Obstacle};
+use crate::watched::{Moves, Watched};
 
 /// A handle to the store under test.
 pub(crate) type Handle<I> = Arc<dyn Store<I>>;
@@ -21,6 +23,10 @@ pub(crate) trait Bench<I>: Send + Sync {
     fn sets_clock(&self) -> bool;
     fn impossible_ids(&self) -> Vec<I>;
     fn future_id(&self) -> Option<I>;
+    async fn seed_version(&self, stream: &StreamName, version: u64) -> Option<Result<()>>;
+    async fn application(&self, setup: &Setup) -> Option<Result<Box<dyn Application<I>>>>;
+    async fn hold_appends(&self) -> Option<Result<Box<dyn Hold>>>;
+    async fn open_over(&self, obstacle: Obstacle, setup: &Setup) -> Option<Result<Handle<I>>>;
 }
 
 struct PlaceOf<H: Harness> {
@@ -57,6 +63,24 @@ impl<H: Harness> Bench<H::Id> for PlaceOf<H> {
     fn future_id(&self) -> Option<H::Id> {
         self.harness.future_id()
     }
+
+    async fn seed_version(&self, stream: &StreamName, version: u64) -> Option<Result<()>> {
+        self.harness
+            .seed_version(&self.place, stream, version)
+            .await
+    }
+
+    async fn application(&self, setup: &Setup) -> Option<Result<Box<dyn Application<H::Id>>>> {
+        self.harness.application(&self.place, setup).await
+    }
+
+    async fn hold_appends(&self) -> Option<Result<Box<dyn Hold>>> {
+        self.harness.hold_appends(&self.place).await
+    }
+
+    async fn open_over(&self, obstacle: Obstacle, setup: &Setup) -> Option<Result<Handle<H::Id>>> {
+        self.harness.open_over(&self.place, obstacle, setup).await
+    }
 }
 
 /// What a case gets: a fresh place and a seed.
@@ -68,6 +92,7 @@ pub(crate) struct Lab<I> {
     pub(crate) load: u32,
     /// What is being done, for the report of a case that hangs.
     step: Mutex<String>,
+    moves: Moves,
 }
 
 impl<I: EntryId> Lab<I> {
@@ -83,6 +108,7 @@ impl<I: EntryId> Lab<I> {
             seed,
             load,
             step: Mutex::default(),
+            moves: Moves::default(),
         })
     }
 
@@ -93,7 +119,34 @@ impl<I: EntryId> Lab<I> {
     }
 
     pub(crate) async fn open_with(&self, setup: &Setup) -> Result<Handle<I>> {
-        self.bench.open(setup).await
+        let store = self.bench.open(setup).await?;
+        Ok(self.watched(store))
+    }
+
+    fn watched(&self, store: Handle<I>) -> Handle<I> {
+        self.moves.one();
+        Arc::new(Watched::new(store, self.moves.clone()))
+    }
+
+    pub(crate) async fn seed_version(
+        &self,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        self.bench.seed_version(stream, version).await
+    }
+
+    pub(crate) async fn application(&self) -> Option<Result<Box<dyn Application<I>>>> {
+        self.bench.application(&Setup::default()).await
+    }
+
+    pub(crate) async fn hold_appends(&self) -> Option<Result<Box<dyn Hold>>> {
+        self.bench.hold_appends().await
+    }
+
+    pub(crate) async fn open_over(&self, obstacle: Obstacle) -> Option<Result<Handle<I>>> {
+        let opened = self.bench.open_over(obstacle, &Setup::default()).await;
+        opened.map(|opened| opened.map(|store| self.watched(store)))
     }
 
     /// A second place of the same harness.
@@ -104,6 +157,7 @@ impl<I: EntryId> Lab<I> {
             seed: self.seed,
             load: self.load,
             step: Mutex::default(),
+            moves: self.moves.clone(),
         })
     }
 
@@ -127,8 +181,14 @@ impl<I: EntryId> Lab<I> {
         fastrand::Rng::with_seed(self.seed)
     }
 
+    /// Counts the steps and the calls of the store so far.
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
+    }
+
     /// Notes what comes next.
     pub(crate) fn step(&self, step: impl Into<String>) {
+        self.moves.one();
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step.into();
     }
 

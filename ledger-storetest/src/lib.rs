@@ -36,6 +36,10 @@
 //!
 //! Or run them all with [`run_all`] and look at the [`Report`].
 //!
+//! A harness may offer more, by [hooks](Harness): transactions of an
+//! application, an obstacle to appends or to opening, a stream near its last
+//! version. What it does not offer is listed as not run.
+//!
 //! Every case has its own place, so that cases run in any order and at the
 //! same time. A case whose capability the store does not claim checks that the
 //! operation is refused. A failure names the promise, the step, what was
@@ -51,8 +55,10 @@
 mod case;
 mod cases;
 mod check;
+mod give_up;
 mod harness;
 pub mod history;
+mod hooks;
 mod lab;
 mod model;
 mod race;
@@ -60,10 +66,12 @@ mod report;
 mod run;
 mod sample;
 mod tail;
+mod watched;
 
 pub use case::{Case, Failure, Ran, Verdict};
 pub use cases::all_cases;
 pub use harness::{Harness, Setup};
+pub use hooks::{Application, Hold, Obstacle, Transaction};
 pub use report::{CaseReport, Report};
 pub use run::{Config, run_all, run_case};
 

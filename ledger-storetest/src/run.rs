@@ -21,8 +21,13 @@ pub struct Config {
     /// How much work the random and the concurrent cases do, as a factor.
     /// `LEDGER_STORETEST_LOAD`, or 1.
     pub load: u32,
-    /// How long one case may take before it counts as hanging. 120 s.
+    /// How long nothing may move in a case before it counts as hanging: no
+    /// call of the store returns and no step is reached. 120 s. A case that
+    /// moves is told on stderr and goes on.
     pub case_timeout: Duration,
+    /// How long one case may take in all, so that one that reads for ever
+    /// ends. 30 minutes.
+    pub case_limit: Duration,
 }
 
 impl Default for Config {
@@ -34,6 +39,7 @@ impl Default for Config {
                 .and_then(|load| u32::try_from(load).ok())
                 .map_or(1, |load| load.max(1)),
             case_timeout: Duration::from_secs(120),
+            case_limit: Duration::from_secs(1800),
         }
     }
 }
@@ -53,10 +59,17 @@ impl Config {
         self
     }
 
-    /// Changes how long one case may take.
+    /// Changes how long nothing may move in a case.
     #[must_use]
     pub fn with_case_timeout(mut self, timeout: Duration) -> Self {
         self.case_timeout = timeout;
+        self
+    }
+
+    /// Changes how long one case may take in all.
+    #[must_use]
+    pub fn with_case_limit(mut self, limit: Duration) -> Self {
+        self.case_limit = limit;
         self
     }
 }
@@ -95,14 +108,33 @@ pub async fn run_case<H: Harness>(
 async fn verdict<H: Harness>(harness: Arc<H>, case: &Case<H::Id>, config: Config) -> Verdict {
     let lab = Lab::new(harness, config.seed, config.load).await?;
     let running = std::panic::AssertUnwindSafe((case.run)(&lab)).catch_unwind();
-    match tokio::time::timeout(config.case_timeout, running).await {
-        Ok(Ok(verdict)) => verdict,
-        Ok(Err(panic)) => Err(panicked(&lab, panic.as_ref())),
-        Err(_) => {
-            let expected = format!("an end within {:?}", config.case_timeout);
-            Err(Failure::new("P21", lab.last_step(), expected, "it hangs"))
+    let mut running = std::pin::pin!(running);
+    let started = Instant::now();
+    loop {
+        let before = lab.moves().count();
+        let left = config.case_limit.saturating_sub(started.elapsed());
+        let patience = config.case_timeout.min(left);
+        match tokio::time::timeout(patience, &mut running).await {
+            Ok(Ok(verdict)) => return verdict,
+            Ok(Err(panic)) => return Err(panicked(&lab, panic.as_ref())),
+            Err(_) if left <= config.case_timeout => return Err(hangs(&lab, config.case_limit)),
+            Err(_) if lab.moves().count() == before => {
+                return Err(hangs(&lab, config.case_timeout));
+            }
+            #[expect(clippy::print_stderr, reason = "what takes long must be seen")]
+            Err(_) => eprintln!(
+                "{}: still at work after {:?}: {}",
+                case.name,
+                started.elapsed(),
+                lab.last_step()
+            ),
         }
     }
+}
+
+fn hangs<I: EntryId>(lab: &Lab<I>, limit: Duration) -> Failure {
+    let expected = format!("an end, or something that moves, within {limit:?}");
+    Failure::new("P21", lab.last_step(), expected, "it hangs")
 }
 
 fn panicked<I: EntryId>(lab: &Lab<I>, panic: &(dyn std::any::Any + Send)) -> Failure {

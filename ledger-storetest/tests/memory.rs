@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ledger_core::{Capabilities, MemoryStore, Result, Store, StoreOrder};
+use ledger_core::{Capabilities, MemoryStore, Result, Store, StoreOrder, StreamName};
 use ledger_storetest::{Harness, Setup};
 
 struct Memory;
@@ -35,6 +35,16 @@ impl Harness for Memory {
 
     fn future_id(&self) -> Option<i64> {
         Some(i64::MAX)
+    }
+
+    async fn seed_version(
+        &self,
+        place: &MemoryStore,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        place.seed_version(stream, version);
+        Some(Ok(()))
     }
 }
 

@@ -62,6 +62,11 @@ impl Data {
         self.streams.len()
     }
 
+    pub(super) fn seed_version(&mut self, name: &StreamName, version: u64) {
+        let stream = self.streams.entry(name.clone()).or_default();
+        stream.version = stream.version.max(version);
+    }
+
     pub(super) fn append(
         &mut self,
         name: &StreamName,

@@ -80,6 +80,13 @@ impl MemoryStore {
         }
     }
 
+    /// Makes a stream look as if so many entries had been appended to it and
+    /// all of them trimmed, for tests of what happens near the last version.
+    /// Without effect on a stream that has more.
+    pub fn seed_version(&self, stream: &StreamName, version: u64) {
+        self.lock().seed_version(stream, version);
+    }
+
     fn open(&self) -> Result<MutexGuard<'_, Data>> {
         // The lock first: an append that saw the store open must not commit
         // after `close` has returned.

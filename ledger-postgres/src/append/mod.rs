@@ -100,6 +100,10 @@ pub(crate) async fn append(
             Ok(Wrote::Nothing) if step == Step::Lean && request.keyed => Step::One,
             Ok(Wrote::Nothing) => Step::Look,
             Ok(Wrote::Repeat) => Step::One,
+            // Behind the last version nothing fits, but a repeat needs no place.
+            Err(e) if *e.kind() == Kind::LimitReached && step == Step::Lean && request.keyed => {
+                Step::Look
+            }
             Err(e) if again(&e, within) => {
                 event::retrying(BACKEND, "append", attempt, &e);
                 call.back_off(attempt).await;

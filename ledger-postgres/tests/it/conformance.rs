@@ -1,15 +1,26 @@
 //! The conformance suite.
 
+mod hooks;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder};
-use ledger_postgres::PostgresStore;
-use ledger_storetest::{Harness, Setup};
+use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder, StreamName};
+use ledger_postgres::{Config, PostgresStore};
+use ledger_storetest::{Application, Harness, Hold, Obstacle, Setup};
 
 use crate::support::Place;
 
 struct PostgresHarness;
+
+/// A few connections each: hundreds of cases share a server.
+fn config(place: &Place, setup: &Setup) -> Config {
+    place
+        .config
+        .clone()
+        .with_deadline(setup.deadline)
+        .with_max_connections(6)
+}
 
 #[async_trait]
 impl Harness for PostgresHarness {
@@ -22,15 +33,8 @@ impl Harness for PostgresHarness {
     }
 
     async fn open(&self, place: &Place, setup: &Setup) -> Result<Arc<dyn Store<i64>>> {
-        // A few connections each: hundreds of cases share a server.
-        let config = place
-            .config
-            .clone()
-            .with_deadline(setup.deadline)
-            .with_max_connections(6);
-        Ok(Arc::new(
-            PostgresStore::open_with(&place.url(), config).await?,
-        ))
+        let store = PostgresStore::open_with(&place.url(), config(place, setup)).await?;
+        Ok(Arc::new(store))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -51,6 +55,36 @@ impl Harness for PostgresHarness {
 
     fn future_id(&self) -> Option<i64> {
         Some(i64::MAX - 1)
+    }
+
+    async fn seed_version(
+        &self,
+        place: &Place,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        Some(hooks::seed(self, place, stream, version).await)
+    }
+
+    async fn application(
+        &self,
+        place: &Place,
+        setup: &Setup,
+    ) -> Option<Result<Box<dyn Application<i64>>>> {
+        Some(hooks::application(place, setup).await)
+    }
+
+    async fn hold_appends(&self, place: &Place) -> Option<Result<Box<dyn Hold>>> {
+        Some(hooks::hold(place).await)
+    }
+
+    async fn open_over(
+        &self,
+        place: &Place,
+        obstacle: Obstacle,
+        setup: &Setup,
+    ) -> Option<Result<Arc<dyn Store<i64>>>> {
+        hooks::open_over(self, place, obstacle, setup).await
     }
 }
 

@@ -1,45 +1,14 @@
 //! F: appends whose futures are dropped.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use ledger_core::{EntryId, RawEntry};
+use ledger_core::{Applied, EntryId, Expected, RawEntry};
 
 use super::e_dedup::keyed;
 use crate::case::{Failure, Ran, Verdict};
 use crate::check;
+use crate::give_up::give_up;
 use crate::lab::Lab;
+use crate::race::race;
 use crate::sample::{append_one, batch, entries, entry, name, whole};
-
-/// A future that is given up after so many polls.
-struct GivenUp<F> {
-    future: Pin<Box<F>>,
-    polls: u32,
-}
-
-fn give_up<F: Future>(future: F, polls: u32) -> GivenUp<F> {
-    let future = Box::pin(future);
-    GivenUp { future, polls }
-}
-
-impl<F: Future> Future for GivenUp<F> {
-    /// `None` once it is given up.
-    type Output = Option<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if this.polls == 0 {
-            return Poll::Ready(None);
-        }
-        this.polls -= 1;
-        match this.future.as_mut().poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending if this.polls == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
 
 /// Appends given up after 0, 1, 2, … polls are there as a whole, once, or not
 /// at all, and disturb nobody: the next append of the same handle and of
@@ -154,5 +123,52 @@ pub(super) async fn f08_dropped_append_retried<I: EntryId>(lab: &Lab<I>) -> Verd
         .map(|r| r.entry)
         .collect();
     check::same_list("P9", "the log", &log, &sent)?;
+    Ok(Ran::Whole)
+}
+
+/// Appends at the same time, every second of which has to be refused: by a
+/// conflict, or by a repeat with other content. The others are stored, whole.
+/// Catches a commit that is shared, and undone for all because of one.
+pub(super) async fn f09_refusals_spare_neighbours<I: EntryId>(lab: &Lab<I>) -> Verdict {
+    let handles = [lab.open().await?, lab.open().await?];
+    let stream = name("f09");
+    append_one(&*handles[0], &stream, keyed("f09", 0, "key")).await?;
+    let mut version = 1;
+    for round in 0..8 * lab.load {
+        lab.step(format!("round {round}"));
+        let answers = race((0..16_u32).map(|task| {
+            let (store, stream) = (handles[task as usize / 2 % 2].clone(), stream.clone());
+            let sent = entries(&format!("{round} {task}"), 2);
+            let other = keyed("other", task.into(), "key");
+            let call = match task % 4 {
+                1 => batch(&sent[..]).with_expected(Expected::NoStream),
+                3 => batch([sent[0].clone(), other]).with_verified_duplicates(true),
+                _ => batch(&sent[..]),
+            };
+            async move { (task, sent, store.append(&stream, call).await) }
+        }))
+        .await;
+        let log = whole(&*handles[1], &stream).await?;
+        for (task, sent, answer) in answers {
+            let step = format!("append {task}, beside some that are refused");
+            if task % 2 == 1 {
+                let refused = answer.as_ref().is_err_and(|e| e.applied() == Applied::No);
+                check::that("P8", step, refused, "a refusal", &answer)?;
+                continue;
+            }
+            check::that("P10", &step, answer.is_ok(), "Ok", &answer)?;
+            let first = answer?[0].version;
+            let at = usize::try_from(first).unwrap_or(usize::MAX) - 1;
+            let stored: Vec<_> = log
+                .iter()
+                .skip(at)
+                .take(2)
+                .map(|r| r.entry.clone())
+                .collect();
+            check::same_list("P7", step, &stored, &sent)?;
+        }
+        version += 16;
+        check::equal("P7", "entries after the round", log.len() as u64, version)?;
+    }
     Ok(Ran::Whole)
 }

@@ -10,6 +10,7 @@ mod c_cursors;
 mod c_no_skip;
 mod c_order;
 mod d_expected;
+mod d_limits;
 mod d_races;
 mod e_dedup;
 mod e_remembered;
@@ -17,9 +18,14 @@ mod e_retry;
 mod f_atomic;
 mod f_dropped;
 mod g_limits;
+mod h_dropping;
+mod h_held;
+mod i_errors;
 mod i_lifecycle;
+mod i_opening;
 mod m_trim_list;
 mod n_typed;
+mod o_transactions;
 mod r_random;
 
 use ledger_core::EntryId;
@@ -103,6 +109,9 @@ macro_rules! __cases {
                 d06_create_race "P8",
                 d07_counter_by_cas "P8",
             }
+            d_limits {
+                d08_version_near_limits "P1 P8 P18",
+            }
             e_dedup {
                 e01_repeat_returns_original "P9",
                 e02_concurrent_same_key "P9",
@@ -134,6 +143,7 @@ macro_rules! __cases {
             f_dropped {
                 f07_dropped_append_is_whole_or_absent "P7 P10 P11",
                 f08_dropped_append_retried "P9 P11",
+                f09_refusals_spare_neighbours "P7 P8 P10",
             }
             g_limits {
                 g01_limits_table_exact "P18",
@@ -144,8 +154,38 @@ macro_rules! __cases {
                 g08_weird_cursors_and_ranges "P18",
                 g09_page_bytes "P18",
             }
+            h_dropping {
+                h01_drop_at_every_poll "P7 P10 P11 P19",
+            }
+            h_held {
+                h03_dropped_while_held "P10 P11",
+            }
+            h_dropping {
+                h04_abort_storm "P7 P10 P11",
+                h05_dropped_iteration "P3 P11",
+            }
+            h_held {
+                h06_deadline_and_outcome "P9 P10 P20 P21",
+            }
+            i_errors {
+                i01_error_taxonomy "P20",
+                i02_not_applied_is_final "P8 P10",
+            }
+            h_held {
+                i03_pool_exhausted "P10 P20 P21",
+            }
+            i_errors {
+                i04_nested_use_no_deadlock "P11",
+            }
             i_lifecycle {
                 i05_close_semantics "P10 P22",
+            }
+            i_opening {
+                i06_second_process "P13 P25",
+                i07_newer_or_damaged "P25",
+                i08_weak_settings_refused "P13",
+            }
+            i_lifecycle {
                 i09_unsupported_is_said "P20",
             }
             m_trim_list {
@@ -165,6 +205,15 @@ macro_rules! __cases {
                 n06_upcast_does_not_rewrite "P16",
                 n08_content_type_mismatch "P24",
                 n09_facts_of_entries "P16",
+            }
+            o_transactions {
+                o01_commit_and_rollback "P4 P5 P7 P9",
+                o02_open_transaction_and_readers "P3 P4",
+                o03_dropped_transaction "P7 P11",
+                o04_conflict_in_transaction "P8 P9",
+                o05_dropped_append_spoils "P7 P11",
+                o06_the_rest_is_refused "P3 P20",
+                o07_retry_while_held "P8 P9",
             }
             r_random {
                 r01_model_state_machine "P1 P2 P3 P4 P7 P8 P9 P16 P17 P18 P19 P22",

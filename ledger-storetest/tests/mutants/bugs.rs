@@ -55,7 +55,22 @@ bugs! {
     // Futures.
     LockKeptOnDrop 41 "a dropped append keeps the lock" [F07];
     KeyRecordedLate 4 "a dropped append stores the entry without its key" [F08];
-    ReadHoldsLock 41 "a read that is not polled keeps appends waiting" [A14 A15];
+    ReadHoldsLock 41 "a read that is not polled keeps appends waiting" [A14 A15 I04];
+    DroppedReadPoisons 41 "a dropped read leaves the handle unusable" [H01 H05];
+    AppendLeaksPermit 77 "each dropped append loses a connection" [H04];
+    ReadLeaksPermit 77 "each dropped read loses a connection" [H05];
+    TrimsNewestFirst 42 "a trim removes the newest first, in steps" [H01];
+    TicketKeptOnDrop 77 "an append dropped while it waits keeps its place in the line" [H03];
+    GroupFailsTogether 0 "a refused append takes those along that run beside it" [F09];
+    // Deadlines.
+    WaitsForEver 45 "an append waits without a deadline" [H06 I03];
+    TimeoutAppliedLater 43 "an append that ran out of time, not applied, is applied later" [H06 I03];
+    // What is opened.
+    LockNotTaken 63 "a second process opens the store too" [I06];
+    LockOutlivesHolder 63 "the lock is there after a close" [I06];
+    FormatIgnored 79 "a newer format is read as if it were this one" [I07];
+    PartMadeAnew 79 "what is missing is made anew, empty" [I07];
+    WeakSettingsAccepted 80 "weak settings are taken as they are" [I08];
     // Opening again.
     ForgetsLastAtOpen 8 "the newest entry is gone after an opening" [E08];
     ForgetsKeysAtOpen 9 "dedup keys are gone after an opening" [E08 E09];
@@ -103,13 +118,31 @@ bugs! {
     StreamExistsIsAny 71 "StreamExists is Any" [D01 G05];
     ZeroMeansAny 71 "Exactly(0) is Any" [D01];
     EmptyIsNoStream 71 "a stream trimmed empty counts as never appended to" [D01 M02];
+    VersionAsI32 36 "versions are 32 bits wide" [D08];
+    VersionsPastTheEnd 36 "versions go on beyond the last" [D08];
+    LimitStoresWhatFits 36 "of a batch beyond the last version stores what fits" [D08];
+    // Transactions of the caller.
+    TxOwnConnection 85 "appends of a transaction go over a connection of their own" [O01 O03];
+    TxReadsCommitted 85 "a transaction does not see what it has appended" [O01];
+    TxKeysStay 85 "keys that were rolled back stay taken" [O01];
+    TxDropCommits 85 "a transaction that is dropped is committed" [O03];
+    TxDropLeavesLock 85 "a transaction that is dropped keeps its lock" [O03];
+    TxPlacesTakenEarly 1 "a transaction takes ids and lets others pass" [O02];
+    TxExpectsCommitted 85 "expectations in a transaction are checked against what is committed" [O04];
+    TxConflictSpoils 85 "a conflict ends the transaction" [O04];
+    TxDropKeepsHalf 42 "half of an append dropped in a transaction is committed" [O05];
+    TxReadsAll 50 "a transaction reads the whole store" [O06];
+    StaleSnapshot 73 "a retry that waited is decided on a snapshot of before" [O07];
     // Errors.
     PoisonedByRefusal 51 "a refused call leaves the handle unusable" [D02 G05];
-    EveryErrorInternal 78 "every error is Internal" [D01 G05];
-    EveryErrorUnknown 78 "every error says that the outcome is unknown" [D01 G05];
+    EveryErrorInternal 78 "every error is Internal" [D01 G05 I01];
+    EveryErrorUnknown 78 "every error says that the outcome is unknown" [D01 G05 I01];
     ListUnclaimedIsEmpty 50 "lists nothing instead of refusing to list" [M06 M07 I09];
     TrimUnclaimedIsZero 50 "trims nothing instead of refusing to trim" [M01 M02 M03 M04 M05 I09];
     ReadAllUnclaimedIsEmpty 50 "reads nothing instead of refusing to read the whole store" [A12 A15 I09];
+    ConflictSaysRetry 78 "a conflict says that the same call may help" [I01];
+    PayloadInError 0 "an error tells what was to be stored" [I01];
+    ConflictAppliedLater 43 "a conflict is stored with the next append" [I02 R03];
     // Empty batches and missing streams.
     EmptyBatchCreates 65 "an empty batch creates the stream" [A04 A13];
     EmptyBatchCounts 65 "an empty batch counts as a version" [A04];

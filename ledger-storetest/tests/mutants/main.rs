@@ -8,10 +8,12 @@
 //! ```
 
 mod appending;
+mod application;
 mod benign;
 mod bugs;
 mod damage;
 mod data;
+mod harness;
 mod matrix;
 mod per_stream;
 mod plain;
@@ -22,51 +24,13 @@ mod whole;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
-use ledger_core::{Capabilities, Result, Store};
-use ledger_storetest::{Case, CaseReport, Config, Failure, Harness, Setup, all_cases, run_case};
+use ledger_storetest::{Case, CaseReport, Config, Failure, all_cases, run_case};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::benign::Quirk;
 use crate::bugs::Bug;
-use crate::plain::{Place, Plain, Twist, claims};
-
-struct Twisted(Twist);
-
-#[async_trait]
-impl Harness for Twisted {
-    type Id = i64;
-    type Place = Arc<Place>;
-
-    async fn fresh(&self) -> Result<Arc<Place>> {
-        Ok(Place::new(self.0))
-    }
-
-    async fn open(&self, place: &Arc<Place>, setup: &Setup) -> Result<Arc<dyn Store<i64>>> {
-        let clock = match self.0 {
-            Twist::Quirk(quirk) => benign::clock(quirk, setup.clock.clone()),
-            _ => setup.clock.clone(),
-        };
-        Ok(Arc::new(Plain::open(place, self.0, clock)))
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        claims(self.0)
-    }
-
-    fn sets_clock(&self) -> bool {
-        self.0 != Twist::Quirk(Quirk::JumpingClock)
-    }
-
-    fn impossible_ids(&self) -> Vec<i64> {
-        vec![-1, i64::MIN]
-    }
-
-    fn future_id(&self) -> Option<i64> {
-        Some(i64::MAX)
-    }
-}
+use crate::harness::Twisted;
+use crate::plain::Twist;
 
 /// The one case whose name begins with `id`, such as `C01`.
 fn case(id: &str) -> Case<i64> {
@@ -83,17 +47,27 @@ fn case(id: &str) -> Case<i64> {
 /// Bugs that show as a hang; it is stopped sooner. For the others a hang tells
 /// of a slow machine only.
 fn hangs(bug: Bug) -> bool {
-    use Bug::{LockKeptOnDrop, NeverCaughtUp, ReadHoldsLock, WaitsAtGap};
+    use Bug::{
+        LockKeptOnDrop, NeverCaughtUp, ReadHoldsLock, TxDropLeavesLock, WaitsAtGap, WaitsForEver,
+    };
     matches!(
         bug,
-        LockKeptOnDrop | NeverCaughtUp | ReadHoldsLock | WaitsAtGap
+        LockKeptOnDrop
+            | NeverCaughtUp
+            | ReadHoldsLock
+            | TxDropLeavesLock
+            | WaitsAtGap
+            | WaitsForEver
     )
 }
 
 /// The failure by which a case catches a bug, if it does.
-fn caught(bug: Bug, case: &Case<i64>, patience: u64) -> std::result::Result<Failure, String> {
+fn caught(bug: Bug, case: &Case<i64>, patience: u64) -> Result<Failure, String> {
     let seconds = if hangs(bug) { 2 } else { patience };
-    let config = Config::default().with_case_timeout(Duration::from_secs(seconds));
+    let patience = Duration::from_secs(seconds);
+    let config = Config::default()
+        .with_case_timeout(patience)
+        .with_case_limit(if hangs(bug) { patience } else { patience * 10 });
     match run(Twist::Bug(bug), case, config).verdict {
         Ok(ran) => Err(format!("it passes: {ran:?}, SEED={}", config.seed)),
         Err(failure) if failure.got == "it hangs" && !hangs(bug) => Err("it hangs".to_owned()),

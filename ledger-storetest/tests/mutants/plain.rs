@@ -16,6 +16,9 @@ use ledger_core::{
     Timestamp,
 };
 
+use ledger_storetest::Setup;
+use tokio::sync::OwnedRwLockReadGuard;
+
 use crate::appending::rebuilt;
 use crate::benign::Quirk;
 use crate::bugs::Bug;
@@ -38,8 +41,21 @@ pub(crate) struct Place {
     pub(crate) busy: AtomicBool,
     /// Set by a bug that closes all handles with one.
     pub(crate) closed: AtomicBool,
+    /// Shared by the appends that run; a transaction or a hold takes it alone.
+    pub(crate) writers: Arc<tokio::sync::RwLock<()>>,
+    /// Appends that a bug applies after it has refused them.
+    pub(crate) late: Mutex<Vec<(StreamName, Batch)>>,
+    /// Appends that wait, as a bug counts them.
+    tickets: AtomicU64,
+    /// Appends that were refused, for a bug that lets others fail with them.
+    refusals: AtomicU64,
+    /// Handles that are open.
+    pub(crate) open: AtomicU64,
+    /// The rows of an application.
+    pub(crate) application: Mutex<Vec<i64>>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Data {
     pub(crate) id: StoreId,
     pub(crate) last_id: i64,
@@ -89,6 +105,12 @@ impl Place {
             calls: AtomicU64::new(0),
             busy: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            writers: Arc::default(),
+            late: Mutex::default(),
+            tickets: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            application: Mutex::default(),
         })
     }
 
@@ -112,14 +134,25 @@ pub(crate) struct Plain {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mine: Mutex<Mine>,
     limits: Limits,
+    deadline: Duration,
+    /// A part of a transaction, which is alone already.
+    pub(crate) alone: bool,
+    /// Calls that a bug lost count of.
+    leaked: AtomicU64,
     poisoned: AtomicBool,
     closed: AtomicBool,
+    /// It does not count as open any more.
+    left: AtomicBool,
     /// Shared by the appends that run; a close takes it alone.
     running: tokio::sync::RwLock<()>,
 }
 
 impl Plain {
-    pub(crate) fn open(place: &Arc<Place>, twist: Twist, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn open(place: &Arc<Place>, twist: Twist, setup: &Setup) -> Self {
+        let clock = match twist {
+            Twist::Quirk(quirk) => crate::benign::clock(quirk, setup.clock.clone()),
+            _ => setup.clock.clone(),
+        };
         let handle = Self {
             place: place.clone(),
             twist,
@@ -136,8 +169,12 @@ impl Plain {
                 }
                 _ => Limits::TABLE,
             },
+            deadline: setup.deadline,
+            alone: false,
+            leaked: AtomicU64::new(0),
             poisoned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             running: tokio::sync::RwLock::default(),
         };
         let mut data = place.lock();
@@ -146,7 +183,67 @@ impl Plain {
             handle.damage_at_open(&mut data);
         }
         drop(data);
+        place.open.fetch_add(1, Ordering::AcqRel);
         handle
+    }
+
+    /// Waits until no transaction and no hold is in the way.
+    pub(crate) async fn writer(&self) -> Result<Option<OwnedRwLockReadGuard<()>>> {
+        if self.alone {
+            return Ok(None);
+        }
+        let place = &self.place;
+        if self.has(Bug::TicketKeptOnDrop) {
+            if place.tickets.fetch_add(1, Ordering::AcqRel) > 10 {
+                return Err(Error::new(Kind::Internal, "the line is full"));
+            }
+            tokio::task::yield_now().await;
+        }
+        let waiting = place.writers.clone().read_owned();
+        let writer = match self.has(Bug::WaitsForEver) {
+            true => Ok(waiting.await),
+            false => tokio::time::timeout(self.deadline, waiting).await,
+        };
+        if self.has(Bug::TicketKeptOnDrop) {
+            place.tickets.fetch_sub(1, Ordering::AcqRel);
+        }
+        let late = || Error::new(Kind::Contention, "appends are held");
+        Ok(Some(writer.map_err(|_| late())?))
+    }
+
+    /// Applies what was refused before.
+    async fn apply_late(&self) {
+        let late = std::mem::take(
+            &mut *self
+                .place
+                .late
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for (stream, batch) in late {
+            let batch = batch.with_expected(Expected::Any);
+            let _ = self.append_batch(&stream, batch).await;
+        }
+    }
+
+    /// Counts a call in, and out unless it is dropped.
+    async fn leak(&self, bug: Bug) -> Result<()> {
+        if !self.has(bug) {
+            return Ok(());
+        }
+        if self.leaked.fetch_add(1, Ordering::AcqRel) > 10 {
+            return Err(Error::new(Kind::Unavailable, "no connection is free"));
+        }
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        self.leaked.fetch_sub(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn leave(&self) {
+        if !self.left.swap(true, Ordering::AcqRel) && !self.has(Bug::LockOutlivesHolder) {
+            self.place.open.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     fn damage_at_open(&self, data: &mut Data) {
@@ -233,6 +330,9 @@ impl Plain {
             if self.has(Bug::EveryErrorUnknown) {
                 return e.unknown_outcome();
             }
+            if self.has(Bug::ConflictSaysRetry) && e.is_conflict() {
+                return e.with_retry(ledger_core::Retry::Call);
+            }
             e
         })
     }
@@ -258,6 +358,17 @@ impl Store<i64> for Plain {
         if self.has(Bug::CloseDoesNotWait) || self.has(Bug::CloseLosesRunning) {
             crate::storing::pause().await;
         }
+        self.leak(Bug::AppendLeaksPermit).await?;
+        self.apply_late().await;
+        let refusals = self.place.refusals.load(Ordering::Acquire);
+        if self.has(Bug::GroupFailsTogether) {
+            crate::storing::pause().await;
+            if batch.expected() == Expected::Any
+                && self.place.refusals.load(Ordering::Acquire) > refusals
+            {
+                return Err(Error::new(Kind::Unavailable, "the group has failed"));
+            }
+        }
         if self.has(Bug::BatchInterleaves) && batch.expected() == Expected::Any {
             let mut receipts = Vec::new();
             for entry in batch.entries() {
@@ -267,12 +378,42 @@ impl Store<i64> for Plain {
             }
             return Ok(receipts.into());
         }
+        let kept = batch.clone();
         let appended = self.append_batch(stream, batch).await;
+        if let Err(e) = &appended {
+            self.place.refusals.fetch_add(1, Ordering::AcqRel);
+            let late = match e.kind() {
+                Kind::Conflict { .. } => self.has(Bug::ConflictAppliedLater),
+                Kind::Contention => self.has(Bug::TimeoutAppliedLater),
+                _ => false,
+            };
+            if late {
+                let mut late = self
+                    .place
+                    .late
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                late.push((stream.clone(), kept.clone()));
+            }
+        }
+        let appended = match (appended, kept.entries().first()) {
+            (Err(e), Some(entry)) if self.has(Bug::PayloadInError) => {
+                let text = String::from_utf8_lossy(&entry.payload).into_owned();
+                Err(e.with("entry", text))
+            }
+            (appended, _) => appended,
+        };
         self.left(appended)
     }
 
     async fn read(&self, stream: &StreamName, read: &Read<i64>) -> Result<Page<Record<i64>>> {
         self.enter_unless(Bug::CloseOnlyAppends).await?;
+        self.leak(Bug::ReadLeaksPermit).await?;
+        if self.has(Bug::DroppedReadPoisons) {
+            self.poisoned.store(true, Ordering::Release);
+            tokio::task::yield_now().await;
+            self.poisoned.store(false, Ordering::Release);
+        }
         self.linger().await;
         let found = self.read_page(stream, read);
         self.left(found)
@@ -297,6 +438,7 @@ impl Store<i64> for Plain {
             self.place.closed.store(true, Ordering::Release);
         }
         let _alone = self.running.write().await;
+        self.leave();
         Ok(())
     }
 
@@ -316,6 +458,7 @@ impl Store<i64> for Plain {
         match self.twist {
             Twist::Bug(Bug::TrimUnclaimedIsZero) => Ok(0),
             _ if !self.capabilities().trim => Err(Error::unsupported("trim")),
+            Twist::Bug(Bug::TrimsNewestFirst) => self.trim_downwards(stream, *through).await,
             _ => self.left(self.trim_stream(stream, *through)),
         }
     }
@@ -351,6 +494,12 @@ impl Store<i64> for Plain {
             return Err(Error::unsupported("cursor_after"));
         }
         self.behind(read, seen)
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use ledger_core::backend::{Original, Plan};
-use ledger_core::{Batch, Error, RawEntry, Receipt, Receipts, Record, Result, StreamName};
+use ledger_core::{Batch, Error, Kind, RawEntry, Receipt, Receipts, Record, Result, StreamName};
 
 use crate::benign::Quirk;
 use crate::bugs::Bug;
@@ -51,6 +51,9 @@ impl Plain {
             let id = self.next_id(data);
             let meta = data.meta(stream);
             meta.version += 1;
+            if self.has(Bug::VersionAsI32) {
+                meta.version = u64::from((meta.version as i32).unsigned_abs());
+            }
             let version = meta.version;
             if !self.has(Bug::KeyRecordedLate) {
                 self.remember(data, stream, &entry, (id, version));
@@ -206,6 +209,13 @@ impl Plain {
                 }
                 Bug::ConflictStores if conflict => {
                     let rows = self.prepare(data, stream, entries);
+                    data.insert(rows);
+                    Vec::new()
+                }
+                Bug::LimitStoresWhatFits if *error.kind() == Kind::LimitReached => {
+                    let room = i64::MAX as u64 - data.version(stream);
+                    let fits = entries.into_iter().take(room as usize).collect();
+                    let rows = self.prepare(data, stream, fits);
                     data.insert(rows);
                     Vec::new()
                 }

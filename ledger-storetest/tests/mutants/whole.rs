@@ -14,6 +14,26 @@ use crate::bugs::Bug;
 use crate::plain::{Data, Plain, Row, Twist};
 
 impl Plain {
+    /// A trim from its end on, one entry at a time.
+    pub(crate) async fn trim_downwards(&self, stream: &StreamName, through: i64) -> Result<u64> {
+        check_id("trim id", through)?;
+        let mut removed = 0;
+        loop {
+            {
+                let mut data = self.place.lock();
+                let newest = data.rows.range(..=through).rev();
+                let mut ids = newest.filter(|(_, row)| row.stream == *stream);
+                let Some(id) = ids.next().map(|(id, _)| *id) else {
+                    return Ok(removed);
+                };
+                data.keys.retain(|_, (original, _)| original.id != id);
+                data.rows.remove(&id);
+            }
+            removed += 1;
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(crate) fn trim_stream(&self, stream: &StreamName, through: i64) -> Result<u64> {
         let stream = &self.fold_name(stream);
         if !self.has(Bug::NegativeAccepted) {

@@ -81,7 +81,7 @@ async fn all(set: &mut JoinSet<Result<()>>) -> Result<(), Failure> {
 
 /// Checks a history; one that does not hold is kept in a file.
 #[track_caller]
-pub(super) fn judge<I: EntryId>(
+pub(in crate::cases) fn judge<I: EntryId>(
     history: &History<I>,
     order: StoreOrder,
 ) -> Result<Summary, Failure> {
