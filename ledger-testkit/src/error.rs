@@ -45,3 +45,9 @@ impl From<mongodb::error::Error> for Error {
         Self(format!("the test server answers: {e}"))
     }
 }
+
+impl From<rcgen::Error> for Error {
+    fn from(e: rcgen::Error) -> Self {
+        Self(format!("no certificate: {e}"))
+    }
+}

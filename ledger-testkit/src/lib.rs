@@ -28,7 +28,7 @@ mod way;
 
 pub use error::{Error, Result};
 pub use mongo::{FailPoint, Mongo, MongoDatabase, MongoSet};
-pub use postgres::{Database, Postgres, Schema};
+pub use postgres::{Authorities, Database, PgBouncer, Postgres, Schema};
 pub use proxy::{Cut, Direction, Proxy, ProxyCounts};
 pub use way::Way;
 

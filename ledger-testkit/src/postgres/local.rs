@@ -8,12 +8,13 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use super::answers;
+use super::tls::Identity;
 use crate::error::{Error, Result};
 use crate::watched::{Watched, free_port};
 
 /// How long a server may take to start. Longer than [`PATIENCE`](super::PATIENCE),
 /// since it is the last resort and shares the machine with a build.
-const START: Duration = Duration::from_secs(60);
+pub(super) const START: Duration = Duration::from_secs(60);
 
 const PASSWORD: &str = "only-for-tests";
 
@@ -35,6 +36,15 @@ pub(super) struct LocalServer {
 
 impl LocalServer {
     pub(super) async fn start(settings: &[&str], primary: Option<&Self>) -> Result<Self> {
+        Self::start_as(settings, primary, None).await
+    }
+
+    /// Starts a server that speaks TLS, if it is given what it shows.
+    pub(super) async fn start_as(
+        settings: &[&str],
+        primary: Option<&Self>,
+        identity: Option<&Identity>,
+    ) -> Result<Self> {
         let binaries = binaries()?;
         let port = free_port()?;
         let mut arguments = vec![
@@ -46,8 +56,13 @@ impl LocalServer {
         for setting in SETTINGS.iter().chain(settings) {
             arguments.extend(["-c".to_owned(), (*setting).to_owned()]);
         }
+        let mut launcher = unprivileged();
+        if let Some(identity) = identity {
+            launcher.env("LEDGER_TLS_CERTIFICATE", &identity.certificate);
+            launcher.env("LEDGER_TLS_KEY", &identity.key);
+        }
         let script = include_str!("local.sh");
-        let (watched, _) = Watched::start(unprivileged(), script, &arguments).await?;
+        let (watched, _) = Watched::start(launcher, script, &arguments).await?;
         let server = Self { port, watched };
         answers(&server.options(), START).await?;
         Ok(server)
@@ -96,8 +111,8 @@ pub(super) fn binaries() -> Result<PathBuf> {
     })
 }
 
-/// PostgreSQL refuses to run as root: then another user runs it.
-fn unprivileged() -> Command {
+/// PostgreSQL and PgBouncer refuse to run as root: then another user runs them.
+pub(super) fn unprivileged() -> Command {
     let root = std::fs::metadata("/proc/self")
         .is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     if !root {

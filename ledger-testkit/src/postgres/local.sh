@@ -2,7 +2,8 @@
 # does when the process at its other end dies in whatever way; then stops the
 # server and removes the directory. Commands on standard input: restart, crash.
 # $1: directory of the binaries, $2: port, $3: password, $4: port of the primary
-# if it is to be a standby, then settings
+# if it is to be a standby, then settings; in LEDGER_TLS_CERTIFICATE and
+# LEDGER_TLS_KEY what it shows if it is to speak TLS
 trap '' INT TERM HUP
 bin=$1 port=$2 password=$3 primary=$4
 shift 4
@@ -22,6 +23,12 @@ if [ -n "$primary" ]; then
 else
     "$bin/initdb" --no-sync -D "$dir/data" -U ledger -A password --pwfile="$dir/password" \
         -E UTF8 --locale=C.UTF-8 </dev/null >"$dir/log" 2>&1 || fail initdb
+fi
+if [ -n "$LEDGER_TLS_KEY" ]; then
+    umask 077
+    echo "$LEDGER_TLS_CERTIFICATE" >"$dir/server.crt"
+    echo "$LEDGER_TLS_KEY" >"$dir/server.key"
+    set -- "$@" -c ssl=on -c "ssl_cert_file=$dir/server.crt" -c "ssl_key_file=$dir/server.key"
 fi
 start "$@"
 echo "started $dir"

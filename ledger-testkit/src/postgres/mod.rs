@@ -2,6 +2,8 @@
 
 mod docker;
 mod local;
+mod pgbouncer;
+mod tls;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -12,6 +14,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, Ro
 use tokio::sync::{Mutex, OnceCell};
 
 use self::local::LocalServer;
+pub use self::pgbouncer::PgBouncer;
+pub use self::tls::Authorities;
+use self::tls::Identity;
 use crate::PATIENCE;
 use crate::error::{Error, Result};
 use crate::name;
@@ -68,6 +73,19 @@ impl Postgres {
     pub async fn private(settings: &[&str]) -> Result<Self> {
         let local = LocalServer::start(settings, None).await?;
         Ok(Self::new(local.options(), Way::Local, Some(local)))
+    }
+
+    /// A server for one test that speaks TLS, also without it, and shows a
+    /// certificate for `localhost` and no other name.
+    ///
+    /// # Errors
+    ///
+    /// If there are no binaries: what to install.
+    pub async fn private_with_tls(settings: &[&str]) -> Result<(Self, Authorities)> {
+        let (identity, authorities) = Identity::fresh()?;
+        let local = LocalServer::start_as(settings, None, Some(&identity)).await?;
+        let server = Self::new(local.options(), Way::Local, Some(local));
+        Ok((server, authorities))
     }
 
     /// A standby of this server, which is one of [`private`](Self::private).

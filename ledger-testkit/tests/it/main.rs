@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod mongo;
+mod pgbouncer;
 mod proxy;
+mod tls;
 mod watchdog;
