@@ -1,9 +1,15 @@
 //! A store on a file system of the test's own. No promise of stability.
 
+mod disk;
+mod image;
+
 use std::path::Path;
 use std::sync::Arc;
 
 use ledger_core::Result;
+
+pub use disk::{Fault, SimDisk};
+pub use image::Loss;
 
 use crate::fs::OsFs;
 pub use crate::fs::{File, Fs, LockGuard};

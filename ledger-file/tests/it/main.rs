@@ -1,3 +1,4 @@
 //! The tests of the embedded log.
 
 mod conformance;
+mod crash;
