@@ -33,6 +33,7 @@ pub(super) enum Op {
     Rename {
         from: String,
         to: String,
+        file: usize,
     },
     Unlink {
         name: String,
@@ -263,7 +264,7 @@ impl Fs for SimDisk {
         inner.names.remove(from);
         inner.names.insert(to.to_owned(), file);
         let (from, to) = (from.to_owned(), to.to_owned());
-        inner.ops.push(Op::Rename { from, to });
+        inner.ops.push(Op::Rename { from, to, file });
         Ok(())
     }
 

@@ -39,7 +39,7 @@ enum Change {
 #[derive(Debug)]
 enum NameChange {
     Create(String, usize),
-    Rename(String, String),
+    Rename(String, String, usize),
     Unlink(String),
 }
 
@@ -88,9 +88,9 @@ impl Image {
             }
             // The system believes it wrote them, and never tries again.
             Op::SyncFailed { file } => self.file(*file).pending.clear(),
-            Op::Rename { from, to } => {
+            Op::Rename { from, to, file } => {
                 self.pending
-                    .push(NameChange::Rename(from.clone(), to.clone()));
+                    .push(NameChange::Rename(from.clone(), to.clone(), *file));
             }
             Op::Unlink { name } => self.pending.push(NameChange::Unlink(name.clone())),
             Op::SyncFolder => {
@@ -198,10 +198,10 @@ impl NameChange {
     fn apply(&self, names: &mut BTreeMap<String, usize>) {
         match self {
             Self::Create(name, file) => drop(names.insert(name.clone(), *file)),
-            Self::Rename(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
+            // Also where the making of the file's old name was lost.
+            Self::Rename(from, to, file) => {
+                names.remove(from);
+                names.insert(to.clone(), *file);
             }
             Self::Unlink(name) => drop(names.remove(name)),
         }

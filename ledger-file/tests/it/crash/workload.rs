@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ledger_core::{Batch, ContentType, Limits, RawEntry, Store, StreamName};
+use ledger_core::{
+    Applied, Batch, ContentType, Error, Limits, RawEntry, Receipts, Result, Store, StreamName,
+};
 use ledger_file::sim::SimDisk;
 use ledger_file::{FileOptions, FileStore};
 
@@ -52,13 +54,13 @@ fn batch(rng: &mut fastrand::Rng) -> Batch {
 }
 
 /// Does the work, and tells what was asked and answered when. An error ends it.
-pub(crate) async fn run(disk: &SimDisk, plan: &Plan) -> (Model, Option<ledger_core::Error>) {
+pub(crate) async fn run(disk: &SimDisk, plan: &Plan) -> (Model, Option<Error>) {
     let mut model = Model::default();
     let error = steps(disk, plan, &mut model).await.err();
     (model, error)
 }
 
-async fn steps(disk: &SimDisk, plan: &Plan, model: &mut Model) -> ledger_core::Result<()> {
+async fn steps(disk: &SimDisk, plan: &Plan, model: &mut Model) -> Result<()> {
     let mut rng = fastrand::Rng::with_seed(plan.seed);
     let streams = ["a", "b", "c", "d"].map(StreamName::from_static);
     let mut store = open(disk, plan.options.clone()).await?;
@@ -86,13 +88,12 @@ async fn steps(disk: &SimDisk, plan: &Plan, model: &mut Model) -> ledger_core::R
                 let answers = join_all(appends).await;
                 let mut failed = None;
                 for ((stream, batch), (receipts, acked)) in sent.iter().zip(answers) {
-                    match receipts {
-                        Ok(receipts) => {
-                            model
-                                .appends
-                                .push(appended(began, acked, stream, batch, &receipts));
-                        }
-                        Err(e) => failed = Some(e),
+                    let noted = note(model, began, acked, stream, batch, receipts);
+                    // An unknown outcome says more than a refusal.
+                    if let Err(e) = noted
+                        && (failed.is_none() || e.applied() == Applied::Unknown)
+                    {
+                        failed = Some(e);
                     }
                 }
                 if let Some(e) = failed {
@@ -102,11 +103,8 @@ async fn steps(disk: &SimDisk, plan: &Plan, model: &mut Model) -> ledger_core::R
             _ => {
                 let batch = batch(&mut rng);
                 let began = disk.ops();
-                let receipts = store.append(stream, batch.clone()).await?;
-                let acked = disk.ops();
-                model
-                    .appends
-                    .push(appended(began, acked, stream, &batch, &receipts));
+                let receipts = store.append(stream, batch.clone()).await;
+                note(model, began, disk.ops(), stream, &batch, receipts)?;
             }
         }
     }
@@ -116,22 +114,33 @@ async fn steps(disk: &SimDisk, plan: &Plan, model: &mut Model) -> ledger_core::R
     Ok(())
 }
 
-fn appended(
+/// Notes what was answered to an append.
+fn note(
+    model: &mut Model,
     began: usize,
     acked: usize,
     stream: &StreamName,
     batch: &Batch,
-    receipts: &ledger_core::Receipts<i64>,
-) -> Appended {
-    let fresh = receipts
-        .iter()
-        .zip(batch.entries())
-        .filter(|(r, _)| !r.is_duplicate());
-    Appended {
-        began,
-        acked: Some(acked),
-        stream: stream.clone(),
-        stored: fresh.map(|(r, e)| (r.id, r.version, e.clone())).collect(),
+    answer: Result<Receipts<i64>>,
+) -> Result<()> {
+    match answer {
+        Ok(receipts) => {
+            let fresh = receipts.iter().zip(batch.entries());
+            let fresh = fresh.filter(|(receipt, _)| !receipt.is_duplicate());
+            model.appends.push(Appended {
+                began,
+                acked: Some(acked),
+                stream: stream.clone(),
+                stored: fresh.map(|(r, e)| (r.id, r.version, e.clone())).collect(),
+            });
+            Ok(())
+        }
+        Err(e) => {
+            if e.applied() == Applied::Unknown {
+                model.unknown.push((stream.clone(), batch.clone()));
+            }
+            Err(e)
+        }
     }
 }
 
@@ -141,7 +150,7 @@ async fn trim(
     stream: &StreamName,
     rng: &mut fastrand::Rng,
     model: &mut Model,
-) -> ledger_core::Result<()> {
+) -> Result<()> {
     let ids: Vec<(i64, u64)> = model
         .appends
         .iter()
