@@ -9,6 +9,7 @@ use crate::error::{convert, corrupt};
 use crate::format::entry::read_batch;
 use crate::format::frame::{HEADER, Header};
 use crate::format::header::SegmentHeader;
+use crate::format::sector::physical;
 use crate::format::snapshot::SegmentFacts;
 use crate::fs::write_all;
 use crate::index::{DiskIndex, Index, MemoryIndex, encode};
@@ -56,6 +57,10 @@ impl Segment {
         let file = SegmentFile::open(file, &name, env.store, facts.number)?;
         if file.header.base_id != facts.base_id {
             return Err(corrupt(&name, 36, "the segment begins with another id"));
+        }
+        let size = file.file.size().map_err(|e| convert(e, &name))?;
+        if size < physical(facts.end) {
+            return Err(corrupt(&name, size, "the file is too short"));
         }
         let last = file.read(facts.last, facts.last + HEADER as u64)?;
         let header = Header::read(&file.place(), facts.last, &last);

@@ -1,4 +1,10 @@
-//! The tests of the embedded log.
+//! The tests of the embedded log. Some look at every n-th place only, or at few
+//! random workloads; with `LEDGER_LONG=1` they look at all of them, and at many.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and tells what it has seen"
+)]
 
 mod conformance;
 mod crash;

@@ -80,7 +80,7 @@ fn every_call(fault: Fault, step: usize) {
         block_on(one(&plan, call, fault, &mut seen));
     }
     println!("{fault:?}: {calls} calls, {seen:?}");
-    assert!(seen.struck > 50, "too few: {seen:?}");
+    assert!(seen.struck > 20, "too few: {seen:?}");
     assert!(
         seen.unknown > 0 && seen.refused > 0,
         "outcomes not seen: {seen:?}"

@@ -1,5 +1,6 @@
 //! What is left after a crash, on a simulated disk.
 
+mod damage;
 mod faults;
 mod images;
 mod model;
