@@ -21,6 +21,7 @@ mod container;
 mod error;
 mod mongo;
 mod name;
+mod patience;
 mod postgres;
 mod proxy;
 mod watched;
@@ -28,6 +29,7 @@ mod way;
 
 pub use error::{Error, Result};
 pub use mongo::{FailPoint, Mongo, MongoDatabase, MongoSet};
+pub use patience::{Patience, long};
 pub use postgres::{Authorities, Database, PgBouncer, Postgres, Schema};
 pub use proxy::{Cut, Direction, Proxy, ProxyCounts};
 pub use way::Way;

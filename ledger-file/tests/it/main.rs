@@ -6,5 +6,8 @@
     reason = "a test fails by panicking, and tells what it has seen"
 )]
 
+mod children;
 mod conformance;
 mod crash;
+mod kill;
+mod place;
