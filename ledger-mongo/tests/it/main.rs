@@ -1,0 +1,10 @@
+//! The tests of the MongoDB backend, on real servers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a helper of a test may panic, and a stress test tells what it met"
+)]
+
+mod conformance;
+mod smoke;
+mod support;
