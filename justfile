@@ -20,8 +20,12 @@ servers:
 test-pg:
     cargo test -p ledger-testkit -p ledger-postgres
 
+# The MongoDB backend against real servers.
+test-mongo:
+    cargo test -p ledger-mongo
+
 # Every backend that needs a server.
-test-integration: test-pg
+test-integration: test-pg test-mongo
 
 # Which broken store is caught by which case of the suite, as a table. Takes minutes.
 kill-matrix:

@@ -162,7 +162,10 @@ fn broke_off(code: i32) -> bool {
 fn from_server(code: i32, message: &str) -> Error {
     let (kind, text): (Kind, &'static str) = match code {
         112 | 251 | 24 | 46 | 225 => (Kind::Contention, "another transaction was in the way"),
-        50 | 89 => (Kind::Timeout, "the server ended the operation at its time limit"),
+        50 | 89 => (
+            Kind::Timeout,
+            "the server ended the operation at its time limit",
+        ),
         64 | 79 | 100 => (
             Kind::Unavailable,
             "the write could not be confirmed by a majority of the replica set",
@@ -200,7 +203,11 @@ fn from_server(code: i32, message: &str) -> Error {
     };
     // Of these the server's words quote what is stored.
     let quotes = matches!(code, 11000 | 2 | 22 | 121 | 10334);
-    let message = if quotes { String::new() } else { message.to_owned() };
+    let message = if quotes {
+        String::new()
+    } else {
+        message.to_owned()
+    };
     Error::new(kind, text).caused_by(ServerError { code, message })
 }
 

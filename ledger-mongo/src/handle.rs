@@ -35,8 +35,6 @@ pub(crate) struct Inner {
     pub(crate) names: Names,
     pub(crate) config: Config,
     pub(crate) id: StoreId,
-    /// Several shards: one cluster time may then be that of several writes.
-    pub(crate) sharded: bool,
     pub(crate) gate: Gate,
     pub(crate) seen: Seen,
     /// A time before anything that this handle did.
@@ -123,9 +121,8 @@ where
     loop {
         attempt += 1;
         let error = match patiently(attempt, deadline, work()).await {
-            Ok(Err(error)) => error,
-            Ok(done) => return done,
-            Err(error) => error,
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) | Err(error) => error,
         };
         let again = matches!(
             error.kind(),

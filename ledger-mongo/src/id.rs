@@ -64,7 +64,10 @@ impl MongoId {
     /// What an `_id` says, whether or not a store would give it out.
     pub(crate) fn from_object_id(id: ObjectId) -> Self {
         let [a, b, c, d, version @ ..] = id.bytes();
-        Self::new(u32::from_be_bytes([a, b, c, d]), u64::from_be_bytes(version))
+        Self::new(
+            u32::from_be_bytes([a, b, c, d]),
+            u64::from_be_bytes(version),
+        )
     }
 
     /// # Errors
@@ -165,7 +168,13 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "0", "+0000007000000000000002a", "0000000700000000000002a", "é"] {
+        for text in [
+            "",
+            "0",
+            "+0000007000000000000002a",
+            "0000000700000000000002a",
+            "é",
+        ] {
             assert_eq!(text.parse::<MongoId>(), Err(InvalidId), "{text}");
         }
         assert!("00000007000000000000002ag".parse::<MongoId>().is_err());
@@ -174,7 +183,10 @@ mod tests {
     #[test]
     fn ids_that_no_store_gives_out_are_refused() {
         for bad in [(0, 1), (1, 0), (1, 1 << 63)] {
-            assert!(MongoId::new(bad.0, bad.1).check("after").is_err(), "{bad:?}");
+            assert!(
+                MongoId::new(bad.0, bad.1).check("after").is_err(),
+                "{bad:?}"
+            );
         }
         assert!(MongoId::new(1, (1 << 63) - 1).check("after").is_ok());
     }

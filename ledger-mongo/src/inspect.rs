@@ -48,7 +48,8 @@ pub(crate) async fn lowest(
     let found = query::first(&inner.entries, session, filter, options, during).await?;
     let id = found.map(|document| {
         let id = document.get_object_id("_id");
-        id.map(MongoId::from_object_id).map_err(|_| corrupt("an _id"))
+        id.map(MongoId::from_object_id)
+            .map_err(|_| corrupt("an _id"))
     });
     id.transpose()
 }
@@ -68,14 +69,21 @@ pub(crate) async fn list(
     options.projection = Some(doc! { "_id": 1 });
     let mut names = Vec::new();
     let mut end = PageEnd::CaughtUp;
-    query::visit(&inner.streams, session, filter, options, During::Read, |document| {
-        if names.len() == list.limit() {
-            end = PageEnd::More;
-            return Ok(ControlFlow::Break(()));
-        }
-        names.push(name(document)?);
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            if names.len() == list.limit() {
+                end = PageEnd::More;
+                return Ok(ControlFlow::Break(()));
+            }
+            names.push(name(document)?);
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     inner.saw(session);
     Ok(Page::new(names, end))

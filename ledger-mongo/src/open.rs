@@ -6,7 +6,8 @@ use ledger_core::backend::event;
 use ledger_core::{Error, Kind, Result};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    Acknowledgment, ClientOptions, DatabaseOptions, ReadConcern, ReadPreference, SelectionCriteria,
+    WriteConcern,
 };
 use mongodb::{Client, Database};
 use tokio::time::{Instant, timeout_at};
@@ -170,7 +171,7 @@ async fn open(
     in_task(deadline, async move {
         let database = confirmed(&database);
         let names = Names::of(&config);
-        let sharded = check_server(&database, deadline).await?;
+        check_server(&database, deadline).await?;
         let id = match schema::look(&database, &names).await? {
             Some(id) => id,
             None if missing == Missing::Make => schema::migrate(&database, &names).await?,
@@ -186,7 +187,10 @@ async fn open(
         let client = database.client().clone();
         let mut first = session(&client, true).await?;
         let meta = database.collection::<Document>(&names.meta);
-        let found = meta.find_one(doc! { "_id": "store" }).session(&mut first).await;
+        let found = meta
+            .find_one(doc! { "_id": "store" })
+            .session(&mut first)
+            .await;
         found.map_err(|e| convert(&e, During::Read))?;
         let seen = Seen::default();
         let opened_at = ClusterTime::of(&first);
@@ -202,7 +206,6 @@ async fn open(
             names,
             config,
             id,
-            sharded,
             gate: Gate::new(),
             seen,
             opened_at,
@@ -225,8 +228,8 @@ async fn in_task<T: Send + 'static>(
     tokio::spawn(work).await.map_err(failed)?
 }
 
-/// Checks what the promises depend on; whether the cluster is sharded.
-async fn check_server(database: &Database, deadline: Instant) -> Result<bool> {
+/// Checks what the promises depend on.
+async fn check_server(database: &Database, deadline: Instant) -> Result<()> {
     let hello = repeat(deadline, || async {
         let hello = database.run_command(doc! { "hello": 1 }).await;
         hello.map_err(|e| convert(&e, During::Read))
@@ -254,5 +257,5 @@ async fn check_server(database: &Database, deadline: Instant) -> Result<bool> {
              replicaSet=NAME and without directConnection",
         );
     }
-    Ok(sharded)
+    Ok(())
 }

@@ -31,7 +31,9 @@ pub(crate) async fn read(
 ) -> Result<Page<Record<MongoId>>> {
     let number = match inner.numbers.get(stream) {
         Some(number) => Some(number),
-        None => head(inner, session, stream, during).await?.map(|head| head.number),
+        None => head(inner, session, stream, during)
+            .await?
+            .map(|head| head.number),
     };
     if let Some(after) = read.after() {
         check_after(inner, session, stream, number, *after, during).await?;

@@ -169,13 +169,19 @@ pub(crate) async fn check(database: &Database, names: &Names) -> Result<()> {
         .list_collections()
         .filter(doc! { "name": { "$in": wanted } })
         .await;
-    let listed: Vec<_> = listed.map_err(failed)?.try_collect().await.map_err(failed)?;
+    let listed: Vec<_> = listed
+        .map_err(failed)?
+        .try_collect()
+        .await
+        .map_err(failed)?;
     for name in names.all() {
         let Some(found) = listed.iter().find(|found| found.name == *name) else {
             return Err(missing("a collection of the store is missing").with("collection", name));
         };
         let options = &found.options;
-        if options.collation.is_some() || options.capped == Some(true) || options.timeseries.is_some()
+        if options.collation.is_some()
+            || options.capped == Some(true)
+            || options.timeseries.is_some()
         {
             return Err(Error::new(
                 Kind::Misconfigured,
@@ -186,7 +192,10 @@ pub(crate) async fn check(database: &Database, names: &Names) -> Result<()> {
         }
     }
     for (collection, name, keys, unique, _) in names.indexes() {
-        let found = database.collection::<Document>(collection).list_indexes().await;
+        let found = database
+            .collection::<Document>(collection)
+            .list_indexes()
+            .await;
         let found: Vec<_> = found.map_err(failed)?.try_collect().await.map_err(failed)?;
         let fits = found.iter().any(|index| {
             let options = index.options.as_ref();
@@ -222,7 +231,10 @@ pub(crate) fn script(names: &Names) -> String {
             options.insert("partialFilterExpression", partial);
         }
         let (keys, options) = (Bson::from(keys), Bson::from(options));
-        let _ = writeln!(text, "db.getCollection({collection:?}).createIndex({keys}, {options});");
+        let _ = writeln!(
+            text,
+            "db.getCollection({collection:?}).createIndex({keys}, {options});"
+        );
     }
     let _ = writeln!(
         text,

@@ -183,9 +183,9 @@ impl Store<MongoId> for MongoStore {
         let through = through.check("trim id")?;
         let (inner, name) = (self.inner.clone(), stream.clone());
         let deadline = inner.deadline();
-        let trimmed = self.inner.write(async move {
-            trim::trim(&inner, &name, through, deadline).await
-        });
+        let trimmed = self
+            .inner
+            .write(async move { trim::trim(&inner, &name, through, deadline).await });
         trimmed
             .await
             .inspect(|removed| event::trimmed(BACKEND, stream, *removed))
@@ -204,7 +204,9 @@ impl Store<MongoId> for MongoStore {
     }
 
     async fn store_head(&self) -> Result<StoreCursor> {
-        let head = self.inner.read(|inner| async move { all::head(&inner).await });
+        let head = self
+            .inner
+            .read(|inner| async move { all::head(&inner).await });
         head.await
     }
 
@@ -227,7 +229,10 @@ impl Store<MongoId> for MongoStore {
             id.check("entry seen")?;
             place.advance(id.stream_number(), id.version(), place.seen);
             // What the events brought is of streams that the sweep has passed.
-            if place.sweep.is_some_and(|sweep| id.stream_number() >= sweep.stream_number()) {
+            if place
+                .sweep
+                .is_some_and(|sweep| id.stream_number() >= sweep.stream_number())
+            {
                 place.sweep = Some(*id);
             }
         }

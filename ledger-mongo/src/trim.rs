@@ -75,7 +75,11 @@ async fn write(
     let millis = i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1);
     command.insert("maxTimeMS", millis);
     command.insert("writeConcern", doc! { "w": "majority", "j": true });
-    let done = inner.database.run_command(command).session(&mut *session).await;
+    let done = inner
+        .database
+        .run_command(command)
+        .session(&mut *session)
+        .await;
     let done = done.map_err(|e| convert(&e, During::Write))?;
     inner.saw(session);
     let refused = done.get_array("writeErrors").ok();

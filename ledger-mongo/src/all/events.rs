@@ -18,9 +18,7 @@ use crate::time::ClusterTime;
 const HISTORY_LOST: i32 = 286;
 
 /// How long the server waits for events before it says how far it has looked.
-const PATIENCE: Duration = Duration::from_millis(20);
-
-const AT_ONCE: u32 = 2_000;
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// An entry was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +30,19 @@ pub(super) struct Event {
 #[derive(Debug)]
 pub(super) enum Next {
     Event(Event),
-    /// There is none, and all up to this time have been looked at.
-    Looked(ClusterTime),
+    /// There is none, and all before this time have been looked at. If the
+    /// server was asked for more since the last event, also those at the time.
+    Looked {
+        time: ClusterTime,
+        asked: bool,
+    },
 }
 
 pub(super) struct Events {
     stream: SessionChangeStream<RawDocumentBuf>,
+    /// Whether the last answer was empty. The first one always may be: it then
+    /// tells where the stream starts, and nothing has been looked at.
+    empty: bool,
 }
 
 /// Why there are no events.
@@ -60,11 +65,12 @@ fn lost(e: &mongodb::error::Error) -> Lost {
 }
 
 impl Events {
-    /// The events from this time on, inclusive.
+    /// The events from this time on, inclusive, so many in one answer.
     pub(super) async fn from(
         inner: &Inner,
         session: &mut ClientSession,
         time: ClusterTime,
+        at_once: usize,
     ) -> Result<Self, Lost> {
         let inserts = doc! { "$match": { "operationType": "insert" } };
         // Not the document: it is read from the collection, and an event of
@@ -76,12 +82,13 @@ impl Events {
             .pipeline([inserts, doc! { "$project": fields }])
             .start_at_operation_time(time.timestamp())
             .max_await_time(PATIENCE)
-            .batch_size(AT_ONCE)
+            .batch_size(u32::try_from(at_once).unwrap_or(u32::MAX))
             .session(session)
             .await;
         let stream = stream.map_err(|e| lost(&e))?;
         Ok(Self {
             stream: stream.with_type(),
+            empty: false,
         })
     }
 
@@ -95,6 +102,7 @@ impl Events {
                 let (Ok(time), Ok(id)) = (time, id) else {
                     return Err(corrupt("an event of the change stream").into());
                 };
+                self.empty = false;
                 return Ok(Next::Event(Event {
                     id: MongoId::from_object_id(id),
                     time: time.into(),
@@ -105,7 +113,10 @@ impl Events {
                 return Err(Error::new(Kind::Misconfigured, gone).into());
             }
             if let Some(token) = self.stream.resume_token() {
-                return Ok(Next::Looked(time_of(&token)?));
+                return Ok(Next::Looked {
+                    time: time_of(&token)?,
+                    asked: std::mem::replace(&mut self.empty, true),
+                });
             }
         }
     }

@@ -21,10 +21,10 @@ use crate::id::MongoId;
 use crate::query;
 use crate::time::ClusterTime;
 
-/// When a place knows only the versions that it needs, it keeps them for no
-/// more streams than these before it looks at the events that make them
-/// needless.
-const MOST_SWEPT: usize = 1_024;
+/// A place that does not know the versions of all streams keeps those that the
+/// sweep has passed, up to so many, before it looks at the events that make
+/// them needless.
+const MOST_SWEPT: usize = 2 * MOST_POSITIONS;
 
 /// Records on their way.
 pub(super) struct Page {
@@ -46,7 +46,11 @@ impl Page {
 
     /// How many records still fit.
     pub(super) fn room(&self) -> usize {
-        if self.full { 0 } else { self.limit - self.records.len() }
+        if self.full {
+            0
+        } else {
+            self.limit - self.records.len()
+        }
     }
 
     /// Whether something was left out.
@@ -54,11 +58,7 @@ impl Page {
         self.full
     }
 
-    pub(super) fn take(
-        &mut self,
-        stream: StreamName,
-        record: Record<MongoId>,
-    ) -> ControlFlow<()> {
+    pub(super) fn take(&mut self, stream: StreamName, record: Record<MongoId>) -> ControlFlow<()> {
         let bytes = self.bytes + record.entry.size() as u64;
         let long = bytes > Limits::TABLE.page_bytes && !self.records.is_empty();
         if long || self.room() == 0 {
@@ -159,16 +159,26 @@ async fn check_ahead(inner: &Inner, session: &mut ClientSession, place: &Place) 
     let mut options = projection(Default::default());
     options.batch_size = u32::try_from(numbers.len() + 1).ok();
     let filter = doc! { "no": { "$in": numbers } };
-    query::visit(&inner.streams, session, filter, options, During::Read, |document| {
-        let head = Head::parse(document)?;
-        inner.numbers.saw(head.number, head.version);
-        unknown.retain(|&number, version| number != head.number || *version > head.version);
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            let head = Head::parse(document)?;
+            inner.numbers.saw(head.number, head.version);
+            unknown.retain(|&number, version| number != head.number || *version > head.version);
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     match unknown.is_empty() {
         true => Ok(()),
-        false => Err(Error::new(Kind::InvalidCursor, "a cursor ahead of the store")),
+        false => Err(Error::new(
+            Kind::InvalidCursor,
+            "a cursor ahead of the store",
+        )),
     }
 }
 
@@ -180,7 +190,9 @@ async fn follow(
     place: &mut Place,
     page: &mut Page,
 ) -> Result<(), Lost> {
-    let mut events = Events::from(inner, session, place.time).await?;
+    // A few more than fit: some may have been given out before.
+    let at_once = (page.room() + 16).min(2_000);
+    let mut events = Events::from(inner, session, place.time, at_once).await?;
     // The answer of a primary that was deposed may be old; what this handle has
     // seen elsewhere has to be waited for.
     let target = inner.saw(session).max(inner.seen.highest()).max(place.seen);
@@ -205,7 +217,7 @@ async fn follow(
                     reached.insert(number, version);
                     wanted.push(event);
                 }
-                Next::Looked(time) => break Ok(time),
+                Next::Looked { time, asked } => break Ok((time, asked)),
             }
         };
         let cut = give(inner, session, place, page, &wanted).await?;
@@ -214,13 +226,17 @@ async fn follow(
             page.full = true;
             return Ok(());
         }
-        let Ok(time) = on else {
+        let Ok((time, asked)) = on else {
             return Ok(());
         };
-        // On a sharded cluster another shard may still have an event of this
-        // very time.
-        place.looked_until(if inner.sharded { time } else { time.next() });
-        if time >= target {
+        // From here on, and not from behind it: there may be more at this very
+        // time. What is looked at twice is told apart by its version.
+        place.looked_until(time);
+        let done = match place.sweep {
+            None => time > target || (time == target && asked),
+            Some(_) => place.positions.len() < MOST_SWEPT / 2,
+        };
+        if done {
             return Ok(());
         }
     }
@@ -279,16 +295,23 @@ async fn fetch(
     options.limit = None;
     let (mut found, mut bytes, mut long) = (HashMap::new(), 0, false);
     let entries = &inner.entries;
-    query::visit(entries, session, filter, options, During::Read, |document| {
-        let decoded = decode(document)?;
-        bytes += decoded.record.entry.size() as u64;
-        if bytes > Limits::TABLE.page_bytes && events.len() > 1 {
-            long = true;
-            return Ok(ControlFlow::Break(()));
-        }
-        found.insert(decoded.record.id, (decoded.stream_name()?, decoded.record));
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        entries,
+        session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            let decoded = decode(document)?;
+            bytes += decoded.record.entry.size() as u64;
+            if bytes > Limits::TABLE.page_bytes && events.len() > 1 {
+                long = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            found.insert(decoded.record.id, (decoded.stream_name()?, decoded.record));
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     inner.saw(session);
     Ok((!long).then_some(found))
@@ -304,10 +327,17 @@ pub(crate) async fn head(inner: &Inner) -> Result<StoreCursor> {
     options.sort = Some(doc! { "no": 1 });
     let mut heads = Vec::new();
     let filter = doc! { "head": { "$gt": 0 } };
-    query::visit(&inner.streams, &mut session, filter, options, During::Read, |document| {
-        heads.push(Head::parse(document)?);
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        &mut session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            heads.push(Head::parse(document)?);
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     let seen = inner.saw(&session);
     place.seen = seen;

@@ -55,12 +55,17 @@ impl Place {
 
     /// How far a stream was given out.
     pub(super) fn reached(&self, number: u32) -> u64 {
-        self.positions.get(&number).map_or(0, |(version, _)| *version)
+        self.positions
+            .get(&number)
+            .map_or(0, |(version, _)| *version)
     }
 
     /// Notes that a stream was given out so far.
     pub(crate) fn advance(&mut self, number: u32, version: u64, committed_by: ClusterTime) {
-        let known = self.positions.entry(number).or_insert((version, committed_by));
+        let known = self
+            .positions
+            .entry(number)
+            .or_insert((version, committed_by));
         if version >= known.0 {
             *known = (version, committed_by);
         }
@@ -72,7 +77,8 @@ impl Place {
     pub(super) fn looked_until(&mut self, time: ClusterTime) {
         self.time = time;
         if !self.complete {
-            self.positions.retain(|_, (_, committed_by)| *committed_by >= time);
+            self.positions
+                .retain(|_, (_, committed_by)| *committed_by >= time);
         }
     }
 

@@ -41,11 +41,18 @@ pub(super) async fn sweep(
             break;
         }
         let number = head.number;
-        let swept = if number == from.stream_number() { from.version() } else { 0 };
+        let swept = if number == from.stream_number() {
+            from.version()
+        } else {
+            0
+        };
         let reached = place.reached(number).max(swept);
         if head.version > reached {
             wanted += head.version - reached;
-            let (low, high) = (MongoId::new(number, reached), MongoId::new(number, head.version));
+            let (low, high) = (
+                MongoId::new(number, reached),
+                MongoId::new(number, head.version),
+            );
             let range = doc! { "$gt": low.object_id(), "$lte": high.object_id() };
             ranges.push(doc! { "_id": range });
         }
@@ -60,15 +67,22 @@ pub(super) async fn sweep(
         options.sort = Some(doc! { "_id": 1 });
         let mut given = Vec::new();
         let entries = &inner.entries;
-        query::visit(entries, session, filter, options, During::Read, |document| {
-            let decoded = decode(document)?;
-            let (stream, id) = (decoded.stream_name()?, decoded.record.id);
-            let flow = page.take(stream, decoded.record);
-            if flow.is_continue() {
-                given.push(id);
-            }
-            Ok(flow)
-        })
+        query::visit(
+            entries,
+            session,
+            filter,
+            options,
+            During::Read,
+            |document| {
+                let decoded = decode(document)?;
+                let (stream, id) = (decoded.stream_name()?, decoded.record.id);
+                let flow = page.take(stream, decoded.record);
+                if flow.is_continue() {
+                    given.push(id);
+                }
+                Ok(flow)
+            },
+        )
         .await?;
         let time = inner.saw(session);
         for id in &given {
@@ -87,7 +101,9 @@ pub(super) async fn sweep(
         }
         inner.numbers.saw(head.number, head.version);
     }
-    let last = passed.last().map(|head| MongoId::new(head.number, head.version));
+    let last = passed
+        .last()
+        .map(|head| MongoId::new(head.number, head.version));
     place.sweep = if over { None } else { last.or(place.sweep) };
     Ok(())
 }
@@ -98,10 +114,17 @@ async fn heads(inner: &Inner, session: &mut ClientSession, from: MongoId) -> Res
     let mut options = projection(query::bounded(STEP));
     options.sort = Some(doc! { "no": 1 });
     let mut heads = Vec::new();
-    query::visit(&inner.streams, session, filter, options, During::Read, |document| {
-        heads.push(Head::parse(document)?);
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            heads.push(Head::parse(document)?);
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     Ok(heads)
 }

@@ -305,10 +305,16 @@ async fn resolve(inner: &Inner, mut group: Vec<Pending>, nth: usize) -> Vec<Pend
         let mut session = inner.session().await?;
         let keyed = group.iter().filter(|pending| pending.request.is_keyed());
         let wanted: Vec<_> = keyed.map(|pending| pending.request.wanted()).collect();
-        carriers(inner, &mut session, &wanted, During::Read, |stream, key, original| {
-            let found = found.entry(stream.to_owned()).or_default();
-            found.insert(key, original);
-        })
+        carriers(
+            inner,
+            &mut session,
+            &wanted,
+            During::Read,
+            |stream, key, original| {
+                let found = found.entry(stream.to_owned()).or_default();
+                found.insert(key, original);
+            },
+        )
         .await?;
         inner.saw(&session);
         Ok::<_, Error>(())

@@ -26,7 +26,9 @@ pub(crate) async fn in_session(
     let in_the_way = |why| Error::new(Kind::Contention, why).with_retry(Retry::Transaction);
     let found = heads(inner, session, &[stream], During::Session).await?;
     let Some(locked) = found.get(stream).copied() else {
-        return Err(in_the_way("the stream is newer than the transaction; repeat it"));
+        return Err(in_the_way(
+            "the stream is newer than the transaction; repeat it",
+        ));
     };
     if request.is_keyed() {
         originals
@@ -50,7 +52,9 @@ pub(crate) async fn in_session(
         let failed = |e: mongodb::error::Error| convert(&e, During::Session);
         let moves = [(stream, locked, plan.fresh.len() as u64)];
         if !move_heads(inner, session, &moves).await.map_err(failed)? {
-            return Err(in_the_way("the head of the stream has moved; repeat the transaction"));
+            return Err(in_the_way(
+                "the head of the stream has moved; repeat the transaction",
+            ));
         }
         insert(inner, session, &documents).await.map_err(failed)?;
     }

@@ -31,10 +31,7 @@ use crate::id::MongoId;
 use request::Outcome;
 
 /// Appends, through a group.
-pub(crate) async fn append(
-    inner: &Arc<Inner>,
-    request: Arc<Request>,
-) -> Result<Receipts<MongoId>> {
+pub(crate) async fn append(inner: &Arc<Inner>, request: Arc<Request>) -> Result<Receipts<MongoId>> {
     let mut originals = Originals::default();
     let mut attempt = 0;
     loop {
@@ -48,9 +45,10 @@ pub(crate) async fn append(
             let (inner, request) = (inner.clone(), request.clone());
             let deadline = request.deadline;
             // In a task: a dropped operation costs its connection.
-            let task = tokio::spawn(async move {
-                repeat(deadline, || look::look(&inner, &request)).await
-            });
+            let task =
+                tokio::spawn(
+                    async move { repeat(deadline, || look::look(&inner, &request)).await },
+                );
             task.await.map_err(request::ended)?
         };
         let seen = looked?;

@@ -28,7 +28,9 @@ impl Found {
         Original {
             id: self.id,
             version: self.id.version(),
-            same_content: self.content.is_none_or(|content| content.same_content(repeat)),
+            same_content: self
+                .content
+                .is_none_or(|content| content.same_content(repeat)),
         }
     }
 }
@@ -89,19 +91,30 @@ pub(crate) async fn carriers(
         if !contents {
             options.projection = Some(doc! { "_id": 1, "stream": 1, "dedup_key": 1 });
         }
-        query::visit(&inner.entries, session, filter, options, during, |document| {
-            let id = document.get_object_id("_id").map_err(|_| corrupt("an _id"))?;
-            let stream = document.get_str("stream").map_err(|_| corrupt("a stream"))?;
-            let key = document.get_str("dedup_key");
-            let key = key.map_err(|_| corrupt("a dedup key"))?.to_owned();
-            let content = match contents {
-                true => Some(decode(document)?.record.entry),
-                false => None,
-            };
-            let id = MongoId::from_object_id(id);
-            found(stream, key, Found { id, content });
-            Ok(ControlFlow::Continue(()))
-        })
+        query::visit(
+            &inner.entries,
+            session,
+            filter,
+            options,
+            during,
+            |document| {
+                let id = document
+                    .get_object_id("_id")
+                    .map_err(|_| corrupt("an _id"))?;
+                let stream = document
+                    .get_str("stream")
+                    .map_err(|_| corrupt("a stream"))?;
+                let key = document.get_str("dedup_key");
+                let key = key.map_err(|_| corrupt("a dedup key"))?.to_owned();
+                let content = match contents {
+                    true => Some(decode(document)?.record.entry),
+                    false => None,
+                };
+                let id = MongoId::from_object_id(id);
+                found(stream, key, Found { id, content });
+                Ok(ControlFlow::Continue(()))
+            },
+        )
         .await?;
     }
     Ok(())

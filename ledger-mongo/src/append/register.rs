@@ -43,7 +43,11 @@ pub(crate) async fn register<'s>(
         "ordered": false,
         "writeConcern": { "w": "majority", "j": true },
     };
-    let done = inner.database.run_command(command).session(&mut session).await;
+    let done = inner
+        .database
+        .run_command(command)
+        .session(&mut session)
+        .await;
     let done = done.map_err(|e| convert(&e, During::Read))?;
     // Another writer may have been faster with the same stream.
     let errors = done.get_array("writeErrors").map_or(&[][..], Vec::as_slice);
@@ -88,10 +92,17 @@ async fn find(
     let mut options = projection(FindOptions::default());
     options.batch_size = u32::try_from(unknown.len() + 1).ok();
     let mut found = Vec::new();
-    query::visit(&inner.streams, session, filter, options, During::Read, |document| {
-        found.push((name(document)?, Head::parse(document)?));
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        session,
+        filter,
+        options,
+        During::Read,
+        |document| {
+            found.push((name(document)?, Head::parse(document)?));
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     for (stream, head) in found {
         inner.numbers.learn(&stream, head.number);

@@ -130,8 +130,7 @@ impl Request {
     /// From here on the outcome is open, unless the caller has given up.
     pub(crate) fn claim(&self) -> bool {
         let turn = &self.turn;
-        let claimed =
-            turn.compare_exchange(OPEN, COMMITTING, Ordering::AcqRel, Ordering::Acquire);
+        let claimed = turn.compare_exchange(OPEN, COMMITTING, Ordering::AcqRel, Ordering::Acquire);
         claimed.is_ok()
     }
 

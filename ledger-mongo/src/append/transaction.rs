@@ -69,7 +69,9 @@ pub(super) enum Commit {
 
 /// The options of a transaction whose appends keep the promises.
 pub fn options() -> TransactionOptions {
-    use mongodb::options::{Acknowledgment, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+    use mongodb::options::{
+        Acknowledgment, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    };
 
     let mut confirmed = WriteConcern::default();
     confirmed.w = Some(Acknowledgment::Majority);
@@ -102,16 +104,22 @@ pub(crate) async fn heads(
     let filter = doc! { "_id": { "$in": names } };
     let mut options = FindOptions::default();
     options.batch_size = u32::try_from(streams.len() + 1).ok();
-    options.projection =
-        Some(doc! { "no": 1, "head": 1, "t": { "$max": ["$t", "$$NOW"] } });
+    options.projection = Some(doc! { "no": 1, "head": 1, "t": { "$max": ["$t", "$$NOW"] } });
     let mut found = HashMap::with_capacity(streams.len());
-    query::visit(&inner.streams, session, filter, options, during, |document| {
-        let head = Head::parse(document)?;
-        let time = document.get_datetime("t");
-        let time = time.map_err(|_| corrupt("the time of a stream"))?;
-        found.insert(name(document)?, Locked { head, time });
-        Ok(ControlFlow::Continue(()))
-    })
+    query::visit(
+        &inner.streams,
+        session,
+        filter,
+        options,
+        during,
+        |document| {
+            let head = Head::parse(document)?;
+            let time = document.get_datetime("t");
+            let time = time.map_err(|_| corrupt("the time of a stream"))?;
+            found.insert(name(document)?, Locked { head, time });
+            Ok(ControlFlow::Continue(()))
+        },
+    )
     .await?;
     Ok(found)
 }
@@ -158,7 +166,9 @@ pub(super) fn fault(error: &mongodb::error::Error) -> Fault {
         let found = convert(error, During::Read);
         return Fault::Again(match found.kind() {
             Kind::Unavailable | Kind::Contention | Kind::Timeout => found,
-            _ => Error::new(Kind::Contention, "the server gave the transaction up").caused_by(found),
+            _ => {
+                Error::new(Kind::Contention, "the server gave the transaction up").caused_by(found)
+            }
         });
     }
     if let ErrorKind::InsertMany(e) = error.kind.as_ref()

@@ -35,9 +35,9 @@ pub(crate) fn decode(document: &RawDocument) -> Result<Decoded<'_>> {
         let value = element.value();
         *field = Some(value.map_err(|_| corrupt("a field that is not BSON").with("field", key))?);
     }
-    let id = found.id.and_then(|v| v.as_object_id());
+    let id = found.id.and_then(RawBsonRef::as_object_id);
     let id = MongoId::from_object_id(id.ok_or_else(|| corrupt("an _id"))?);
-    let stream = found.stream.and_then(|v| v.as_str());
+    let stream = found.stream.and_then(RawBsonRef::as_str);
     record(&found, id)
         .and_then(|record| {
             let stream = stream.ok_or_else(|| corrupt("a stream"))?;
@@ -77,16 +77,16 @@ impl<'d> Fields<'d> {
 }
 
 fn record(found: &Fields<'_>, id: MongoId) -> Result<Record<MongoId>> {
-    let time = found.recorded_at.and_then(|v| v.as_datetime());
+    let time = found.recorded_at.and_then(RawBsonRef::as_datetime);
     let micros = time.and_then(|t| t.timestamp_millis().checked_mul(1_000));
     let recorded_at = micros.and_then(Timestamp::from_micros);
     let recorded_at = recorded_at.ok_or_else(|| corrupt("a time"))?;
 
-    let content_type = found.content_type.and_then(|v| v.as_str());
+    let content_type = found.content_type.and_then(RawBsonRef::as_str);
     let content_type = content_type.and_then(|text| ContentType::parse(text).ok());
     let content_type = content_type.ok_or_else(|| corrupt("a content type"))?;
 
-    let schema_version = found.schema_version.and_then(|v| v.as_i32());
+    let schema_version = found.schema_version.and_then(RawBsonRef::as_i32);
     let schema_version = schema_version.and_then(|n| u32::try_from(n).ok());
     let schema_version = schema_version.ok_or_else(|| corrupt("a schema version"))?;
 

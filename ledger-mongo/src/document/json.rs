@@ -53,10 +53,22 @@ mod tests {
     fn objects_are_copied_and_all_else_is_left_out() {
         let found = copy(br#"{"a": [1, -2.5, null, true, "x"], "b": {"c": 9007199254740993}}"#);
         let found = found.expect("a copy");
-        assert_eq!(found.get_document("b").unwrap().get_i64("c").unwrap(), 9007199254740993);
+        assert_eq!(
+            found.get_document("b").unwrap().get_i64("c").unwrap(),
+            9007199254740993
+        );
         let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(70), "]".repeat(70));
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(1024 * 1024));
-        for text in ["[1]", "1", "null", "", "{", r#"{"a\u0000b":1}"#, &deep, &long] {
+        for text in [
+            "[1]",
+            "1",
+            "null",
+            "",
+            "{",
+            r#"{"a\u0000b":1}"#,
+            &deep,
+            &long,
+        ] {
             assert_eq!(copy(text.as_bytes()), None);
         }
     }

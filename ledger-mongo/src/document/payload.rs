@@ -54,7 +54,10 @@ mod tests {
         assert!(!embeds(ContentType::BSON, b"{}"));
         // A string that is not UTF-8 would be refused by some later server.
         let text = rawdoc! { "a": "xyz" }.into_bytes();
-        let broken: Vec<u8> = text.iter().map(|&b| if b == b'y' { 0xFF } else { b }).collect();
+        let broken: Vec<u8> = text
+            .iter()
+            .map(|&b| if b == b'y' { 0xFF } else { b })
+            .collect();
         assert!(!embeds(ContentType::BSON, &broken));
     }
 
