@@ -1,9 +1,5 @@
 //! The tests of the MongoDB backend, on real servers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a helper of a test may panic, and a stress test tells what it met"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper of a test may panic")]
 
 mod conformance;
 mod smoke;
