@@ -31,6 +31,10 @@ test-integration: test-pg test-mongo
 kill-matrix:
     cargo test -p ledger-storetest --test mutants -- --ignored --nocapture matrix
 
+# The conformance suites against servers in containers, from images made here.
+test-docker:
+    scripts/test-docker
+
 # Every backend against the conformance suite.
 conformance:
     cargo test --workspace --tests thread::

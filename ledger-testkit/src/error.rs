@@ -6,6 +6,7 @@ use std::fmt;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why there is no server, and what to install. A test unwraps it.
+#[derive(Clone)]
 pub struct Error(String);
 
 impl Error {

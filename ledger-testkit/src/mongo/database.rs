@@ -60,7 +60,7 @@ impl Drop for MongoDatabase {
                 .build()
                 .ok()?;
             runtime.block_on(async {
-                let gone = with_client(&server, async |client| {
+                let gone = with_client(&server, async move |client: mongodb::Client| {
                     Ok(client.database(&name).drop().await?)
                 });
                 tokio::time::timeout(DROP, gone).await.ok()?.ok()

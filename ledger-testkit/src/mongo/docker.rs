@@ -36,12 +36,12 @@ pub(super) async fn start(forced: bool) -> Result<String> {
     let only_way = forced || mongod::binary().is_err();
     let (host, port) = container::start(wanted, only_way).await?;
     let direct = format!("mongodb://{host}:{port}/?directConnection=true");
-    until(6 * PATIENCE, async || hello(&direct).await).await?;
+    until(6 * PATIENCE, || hello(&direct)).await?;
     let member = format!("127.0.0.1:{port}");
     let members = vec![doc! { "_id": 0, "host": member }];
     let config = doc! { "_id": set::NAME, "members": members };
     command(&direct, doc! { "replSetInitiate": config }).await?;
-    until(LIMIT, async || set::is_primary(&direct).await).await?;
+    until(LIMIT, || set::is_primary(&direct)).await?;
     // Of an engine on another machine the set's own name means nothing here.
     Ok(match host.as_str() {
         "localhost" | "127.0.0.1" => {

@@ -53,9 +53,11 @@ impl FailPoint {
     ///
     /// If it is not within a minute, or the server is not there.
     pub async fn wait(&self, times: i64) -> Result<()> {
-        until(LIMIT, async || match self.entered().await? {
-            entered if entered >= times => Ok(()),
-            entered => Err(Error::new(format!("{} entered {entered} times", self.name))),
+        until(LIMIT, || async {
+            match self.entered().await? {
+                entered if entered >= times => Ok(()),
+                entered => Err(Error::new(format!("{} entered {entered} times", self.name))),
+            }
         })
         .await
     }

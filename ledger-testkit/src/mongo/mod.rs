@@ -42,8 +42,10 @@ impl Mongo {
     ///
     /// If there is none: what to install.
     pub async fn get() -> Result<&'static Self> {
-        static SERVER: OnceCell<Mongo> = OnceCell::const_new();
-        SERVER.get_or_try_init(find).await
+        // A failure stays too: looking again would take each test its time.
+        static SERVER: OnceCell<Result<Mongo>> = OnceCell::const_new();
+        let found = SERVER.get_or_init(find).await;
+        found.as_ref().map_err(Error::clone)
     }
 
     /// The set behind a URL.
@@ -125,7 +127,7 @@ async fn from_url() -> Result<(String, Option<Local>)> {
 
 /// Drops the databases of runs that were killed more than a day ago.
 async fn sweep(url: &str) -> Result<()> {
-    with_client(url, async |client| {
+    with_client(url, async move |client: mongodb::Client| {
         let ours = doc! { "name": { "$regex": "^ledger_test_" } };
         for name in client.list_database_names().filter(ours).await? {
             if name::is_stale(&name) {

@@ -122,7 +122,7 @@ impl MongoSet {
     ///
     /// If there is none within a minute.
     pub async fn primary(&self) -> Result<usize> {
-        until(LIMIT, async || {
+        until(LIMIT, || async {
             let mut found = None;
             for (node, server) in self.nodes.iter().enumerate() {
                 let answer = timeout(PATIENCE / 5, is_primary(&server.url())).await;
@@ -155,7 +155,7 @@ impl MongoSet {
     /// If it does not come back within some minutes.
     pub async fn restart(&self, node: usize) -> Result<()> {
         self.nodes[node].start_again().await?;
-        until(2 * LIMIT, async || is_member(&self.nodes[node].url()).await).await
+        until(2 * LIMIT, || is_member(self.nodes[node].url())).await
     }
 
     /// Stops a server where it stands, without ending it or its connections.
@@ -182,7 +182,7 @@ impl MongoSet {
     ///
     /// If there is no other within a minute.
     pub async fn step_down(&self) -> Result<usize> {
-        until(LIMIT, async || {
+        until(LIMIT, || async {
             let old = self.primary().await?;
             let order = doc! {
                 "replSetStepDown": 10,
@@ -208,7 +208,7 @@ impl MongoSet {
     pub async fn ready(&self) -> Result<()> {
         self.primary().await?;
         for node in &self.nodes {
-            until(LIMIT, async || is_member(&node.url()).await).await?;
+            until(LIMIT, || is_member(node.url())).await?;
         }
         Ok(())
     }
@@ -226,8 +226,8 @@ pub(super) async fn is_primary(url: &str) -> Result<Vec<u8>> {
 }
 
 /// An error unless it is primary or secondary.
-async fn is_member(url: &str) -> Result<()> {
-    let hello = hello(url).await?;
+async fn is_member(url: String) -> Result<()> {
+    let hello = hello(&url).await?;
     let is = |state| hello.get_bool(state).is_ok_and(|is| is);
     if is("isWritablePrimary") || is("secondary") {
         return Ok(());

@@ -27,22 +27,21 @@ pub(super) fn direct(port: u16) -> String {
 /// ends with the runtime that it was made on, and a test has a runtime of its
 /// own.
 pub(super) async fn command(url: &str, command: Document) -> Result<Document> {
-    with_client(url, async |client| {
-        Ok(client.database("admin").run_command(command).await?)
-    })
-    .await
+    let run =
+        |client: Client| async move { Ok(client.database("admin").run_command(command).await?) };
+    with_client(url, run).await
 }
 
 /// Gives a client to `work`, for as long as [`LIMIT`] at most.
-pub(super) async fn with_client<T>(
+pub(super) async fn with_client<T, W: Future<Output = Result<T>>>(
     url: &str,
-    work: impl AsyncFnOnce(&Client) -> Result<T>,
+    work: impl FnOnce(Client) -> W,
 ) -> Result<T> {
     let mut options = parse(url).await?;
     options.server_selection_timeout = Some(PATIENCE);
     options.connect_timeout = Some(PATIENCE);
     let client = Client::with_options(options)?;
-    let done = timeout(LIMIT, work(&client)).await;
+    let done = timeout(LIMIT, work(client.clone())).await;
     client.shutdown().immediate(true).await;
     done.unwrap_or_else(|_| Err(Error::new(format!("no answer within {LIMIT:?}"))))
 }
@@ -60,9 +59,9 @@ pub(super) async fn hello(url: &str) -> Result<Document> {
 }
 
 /// Repeats `attempt` until it succeeds.
-pub(super) async fn until<T>(
+pub(super) async fn until<T, A: Future<Output = Result<T>>>(
     limit: Duration,
-    mut attempt: impl AsyncFnMut() -> Result<T>,
+    mut attempt: impl FnMut() -> A,
 ) -> Result<T> {
     let end = Instant::now() + limit;
     loop {

@@ -48,8 +48,10 @@ impl Postgres {
     ///
     /// If there is none: what to install.
     pub async fn get() -> Result<&'static Self> {
-        static SERVER: OnceCell<Postgres> = OnceCell::const_new();
-        SERVER.get_or_try_init(find).await
+        // A failure stays too: looking again would take each test its time.
+        static SERVER: OnceCell<Result<Postgres>> = OnceCell::const_new();
+        let found = SERVER.get_or_init(find).await;
+        found.as_ref().map_err(Error::clone)
     }
 
     /// A server of this process whose log flush takes 1 ms, as on a cloud

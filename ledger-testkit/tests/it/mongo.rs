@@ -19,6 +19,15 @@ async fn names(url: &str) -> Vec<String> {
     names
 }
 
+/// Catches futures that a test's own task cannot run.
+#[test]
+fn futures_can_move_between_threads() {
+    fn assert_send<T: Send>(_: impl FnOnce() -> T) {}
+    assert_send(Mongo::get);
+    assert_send(Mongo::standalone);
+    assert_send(|| MongoSet::start(3));
+}
+
 /// Catches a server that cannot do what the backend needs.
 #[tokio::test]
 async fn the_shared_server_has_transactions() {
