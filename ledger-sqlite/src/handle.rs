@@ -16,7 +16,7 @@ use crate::location::Location;
 use crate::open;
 use crate::options::{Durability, SqliteOptions};
 use crate::read::Reader;
-use crate::sql::Sql;
+use crate::sql::{Packing, Sql};
 use crate::writer::{Job, Queue, Ticket, wait};
 
 /// What opening produces.
@@ -181,9 +181,13 @@ impl SqliteStore {
             owns_pool,
             queue,
         } = parts;
+        let packing = match owns_pool {
+            true => Packing::Function,
+            false => Packing::Text,
+        };
         let shared = Shared {
             id,
-            reader: Reader { sql, pool },
+            reader: Reader { sql, pool, packing },
             owns_pool,
             queue,
             durability: options.durability,

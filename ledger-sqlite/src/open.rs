@@ -16,7 +16,7 @@ use crate::options::{Durability, SqliteOptions};
 use crate::settings::{Settings, check_database};
 use crate::sql::Sql;
 use crate::writer::{Own, Source, Writer, backoff};
-use crate::{BACKEND, schema};
+use crate::{BACKEND, read, schema};
 
 /// How long SQLite itself waits for the write lock. Short: between two
 /// attempts the writer sees whose deadline has passed.
@@ -75,6 +75,7 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        .after_connect(|conn, _| Box::pin(read::register(conn)))
         .connect_lazy_with(
             connect_options(&location, options.durability)
                 .busy_timeout(READER_BUSY)

@@ -4,8 +4,8 @@
 use ledger_core::Identifier;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use crate::schema;
 use crate::sql::{Sql, Statement};
+use crate::{read, schema};
 
 async fn database() -> SqliteConnection {
     let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
@@ -51,39 +51,6 @@ async fn every_statement_uses_its_index_and_sorts_nothing() {
             &originals,
             "INDEX ledger_entries_dedup (stream_id=? AND dedup_key=?)",
         ),
-        (
-            &sql.page[0],
-            "INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page[1],
-            "INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page_by_order_key[0],
-            "INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page_by_order_key[1],
-            "INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
-        ),
-        // The end of a page, from the index alone.
-        (
-            &sql.page[0],
-            "COVERING INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page_by_order_key[1],
-            "COVERING INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page_of_all[0],
-            "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-        ),
-        (
-            &sql.page_of_all[1],
-            "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-        ),
         (&sql.id_of_version, stream),
         (&sql.stat, stream),
         (
@@ -101,18 +68,69 @@ async fn every_statement_uses_its_index_and_sorts_nothing() {
         ),
         (&sql.trim, stream),
     ] {
-        let plan = plan(&mut conn, statement).await;
-        assert!(plan.contains(needed), "{}\n{plan}", statement.text());
-        assert!(
-            !plan.contains("TEMP B-TREE"),
-            "{}\n{plan}",
-            statement.text()
-        );
-        // What is scanned is a list of values or the one row of a table.
-        let table = |line: &str| {
-            let tables = ["SCAN e", "SCAN ledger_entries", "SCAN ledger_streams"];
-            tables.iter().any(|scan| line.starts_with(scan))
-        };
-        assert!(!plan.lines().any(table), "{}\n{plan}", statement.text());
+        check(&mut conn, statement, needed).await;
+    }
+}
+
+async fn check(conn: &mut SqliteConnection, statement: &Statement, needed: &str) {
+    let plan = plan(conn, statement).await;
+    assert!(plan.contains(needed), "{}\n{plan}", statement.text());
+    assert!(
+        !plan.contains("TEMP B-TREE"),
+        "{}\n{plan}",
+        statement.text()
+    );
+    // What is scanned is a list of values or the one row of a table.
+    let table = |line: &str| {
+        let tables = ["SCAN e", "SCAN ledger_entries", "SCAN ledger_streams"];
+        tables.iter().any(|scan| line.starts_with(scan))
+    };
+    assert!(!plan.lines().any(table), "{}\n{plan}", statement.text());
+}
+
+/// The same of pages, however they are packed.
+#[tokio::test]
+async fn every_page_uses_its_index_and_sorts_nothing() {
+    let mut conn = database().await;
+    read::register(&mut conn).await.unwrap();
+    let sql = Sql::new(&Identifier::DEFAULT_PREFIX);
+    for pages in [sql.packed, sql.collected] {
+        for (statement, needed) in [
+            (
+                &pages.stream[0],
+                "INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.stream[1],
+                "INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.order_key[0],
+                "INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.order_key[1],
+                "INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
+            ),
+            // The end of a page, from the index alone.
+            (
+                &pages.stream[0],
+                "COVERING INDEX ledger_entries_stream (stream_id=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.order_key[1],
+                "COVERING INDEX ledger_entries_order (stream_id=? AND order_key=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.all[0],
+                "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+            ),
+            (
+                &pages.all[1],
+                "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+            ),
+        ] {
+            check(&mut conn, statement, needed).await;
+        }
     }
 }

@@ -215,7 +215,8 @@ impl Store<i64> for InTransaction<'_> {
         let page = async {
             bound.check().await?;
             let sql = self.store.shared.reader.sql.clone();
-            read::page(&sql, bound.conn, stream, read).await
+            // The connection is the application's.
+            read::page(&sql, &sql.packed, bound.conn, stream, read).await
         };
         in_time(deadline, page).await
     }

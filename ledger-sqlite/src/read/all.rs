@@ -35,7 +35,8 @@ impl Reader {
         };
         let descending = way == Direction::Descending;
         let ask = Ask {
-            statement: &self.sql.page_of_all[usize::from(descending)],
+            statement: &self.pages().all[usize::from(descending)],
+            packing: self.packing,
             names: &[],
             after,
             up_to,

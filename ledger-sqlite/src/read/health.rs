@@ -34,7 +34,7 @@ impl Reader {
                 "the tables were replaced by those of another store",
             ));
         }
-        let look = self.sql.page_of_all[0]
+        let look = self.sql.packed.all[0]
             .query()
             .bind(0)
             .bind(i64::MAX)

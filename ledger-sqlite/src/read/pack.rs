@@ -2,18 +2,23 @@
 //!
 //! sqlx hands each row through a channel between two threads, column by
 //! column, which costs several times what SQLite needs for it. So a page comes
-//! as one value: for each entry its numbers and the lengths of its parts in
-//! decimal, each followed by a space, and then the parts, as they are. No byte
-//! of a part is looked at on the way, U+0000 included.
+//! as one value: for each entry its numbers and the lengths of its parts, and
+//! then the parts, as they are. The numbers are in decimal, each followed by a
+//! space, where SQL has packed them, and eight bytes each, least first, where
+//! the function of `collect` has. No byte of a part is looked at on the way,
+//! U+0000 included.
 
 use bytes::Bytes;
 use ledger_core::{ContentType, RawEntry, Record, Result, StreamName, Timestamp};
 
 use crate::error::corrupt;
 use crate::row::metadata_from;
+use crate::sql::Packing;
 
 /// The numbers and lengths in front of the parts of an entry.
-const NUMBERS: usize = 10;
+pub(super) const NUMBERS: usize = 10;
+/// What stands for NULL among the numbers of the function.
+pub(super) const NULL: i64 = i64::MIN;
 
 /// An entry of a page, still in its place.
 #[derive(Debug)]
@@ -36,10 +41,15 @@ pub(super) struct Packed<'p> {
 
 /// Takes a page apart. Of an entry whose metadata and payload together are
 /// larger than `most`, these two are not there.
-pub(super) fn unpack(mut pack: &[u8], most: i64) -> Result<Vec<Packed<'_>>> {
+pub(super) fn unpack(packing: Packing, mut pack: &[u8], most: i64) -> Result<Vec<Packed<'_>>> {
+    let take = match packing {
+        Packing::Text => take_number,
+        Packing::Function => take_binary,
+    };
     let mut page = Vec::new();
     while !pack.is_empty() {
-        page.push(next(&mut pack, most).ok_or_else(|| corrupt("a page cannot be taken apart"))?);
+        let entry = next(&mut pack, take, most);
+        page.push(entry.ok_or_else(|| corrupt("a page cannot be taken apart"))?);
     }
     // Nothing in SQL promises the order of an aggregate.
     if !page.is_sorted_by(|a: &Packed<'_>, b| a.id < b.id) {
@@ -51,10 +61,14 @@ pub(super) fn unpack(mut pack: &[u8], most: i64) -> Result<Vec<Packed<'_>>> {
     Ok(page)
 }
 
-fn next<'p>(pack: &mut &'p [u8], most: i64) -> Option<Packed<'p>> {
+fn next<'p>(
+    pack: &mut &'p [u8],
+    take: impl Fn(&mut &'p [u8]) -> Option<Option<i64>>,
+    most: i64,
+) -> Option<Packed<'p>> {
     let mut numbers = [None; NUMBERS];
     for number in &mut numbers {
-        *number = take_number(pack)?;
+        *number = take(pack)?;
     }
     let [
         id,
@@ -110,6 +124,14 @@ fn take_number(pack: &mut &[u8]) -> Option<Option<i64>> {
         number = number.checked_mul(10)?.checked_add(i64::from(digit))?;
     }
     None
+}
+
+/// Eight bytes.
+fn take_binary(pack: &mut &[u8]) -> Option<Option<i64>> {
+    let (bytes, rest) = pack.split_first_chunk()?;
+    *pack = rest;
+    let number = i64::from_le_bytes(*bytes);
+    Some((number != NULL).then_some(number))
 }
 
 fn take_bytes<'p>(pack: &mut &'p [u8], length: i64) -> Option<&'p [u8]> {
@@ -169,11 +191,13 @@ fn text(bytes: &[u8]) -> Result<&str> {
 mod tests {
     use super::*;
 
+    use crate::sql::Packing::{Function, Text};
+
     const TWO: &[u8] = b"3 1 1 0 1  2   0 ckk7 2 1 0 1 0 0 1 2 3 cs{}\0\x20\xff";
 
     #[test]
     fn a_page_is_taken_apart_at_its_lengths() {
-        let page = unpack(TWO, 9).unwrap();
+        let page = unpack(Text, TWO, 9).unwrap();
         assert_eq!([page[0].id, page[1].id], [3, 7]);
         assert_eq!(page[0].dedup_key, Some(&b"kk"[..]));
         assert_eq!(
@@ -199,28 +223,50 @@ mod tests {
     fn any_cut_and_any_twist_is_refused_and_none_panics() {
         for length in 1..TWO.len() {
             if length != 20 {
-                assert!(unpack(&TWO[..length], 9).is_err(), "{length}");
+                assert!(unpack(Text, &TWO[..length], 9).is_err(), "{length}");
             }
         }
         for at in 0..TWO.len() {
             for byte in [0, b' ', b'-', b'9', 0xff] {
                 let mut twisted = TWO.to_vec();
                 twisted[at] = byte;
-                let _ = unpack(&twisted, 9);
+                let _ = unpack(Text, &twisted, 9);
             }
         }
         let twice = [&TWO[..20], &TWO[..20]].concat();
-        assert!(unpack(&twice, 9).is_err());
+        assert!(unpack(Text, &twice, 9).is_err());
     }
 
     #[test]
     fn ids_are_brought_into_order_and_large_parts_may_be_missing() {
         let backwards = [&TWO[20..], &TWO[..20]].concat();
-        let page = unpack(&backwards, 9).unwrap();
+        let page = unpack(Text, &backwards, 9).unwrap();
         assert_eq!([page[0].id, page[1].id], [3, 7]);
         let without = &TWO[..TWO.len() - 5];
-        let page = unpack(without, 4).unwrap();
+        let page = unpack(Text, without, 4).unwrap();
         assert!(page[1].left_out && !page[0].left_out);
         assert_eq!(page[1].size, 6);
+    }
+
+    #[test]
+    fn any_cut_of_numbers_in_bytes_is_refused_and_none_panics() {
+        let mut pack = Vec::new();
+        for number in [7, 1, 1, 0, 1, NULL, NULL, NULL, NULL, 2] {
+            pack.extend(i64::to_le_bytes(number));
+        }
+        pack.extend(b"c\0\xff");
+        let page = unpack(Function, &pack, 9).unwrap();
+        assert_eq!((page[0].id, page[0].payload), (7, &b"\0\xff"[..]));
+        assert_eq!((page[0].order_key, page[0].content_type), (None, &b"c"[..]));
+        for length in 1..pack.len() {
+            assert!(unpack(Function, &pack[..length], 9).is_err(), "{length}");
+        }
+        for at in 0..pack.len() {
+            for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut twisted = pack.clone();
+                twisted[at] = byte;
+                let _ = unpack(Function, &twisted, 9);
+            }
+        }
     }
 }

@@ -6,13 +6,14 @@ use sqlx::SqliteConnection;
 use super::pack::{Packed, unpack};
 use crate::error::convert;
 use crate::row;
-use crate::sql::Statement;
+use crate::sql::{Packing, Statement};
 
 /// What a page is asked for: ids after one up to another, inclusive.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {
     /// Its name and order key are bound behind the numbers.
     pub(super) statement: &'a Statement,
+    pub(super) packing: Packing,
     pub(super) names: &'a [&'a str],
     pub(super) after: i64,
     pub(super) up_to: i64,
@@ -41,7 +42,7 @@ impl Ask<'_> {
             let Some(pack) = row::get::<Option<&[u8]>>(&first, 0)? else {
                 return Ok((Vec::new(), PageEnd::CaughtUp));
             };
-            let mut page = unpack(pack, most)?;
+            let mut page = unpack(self.packing, pack, most)?;
             if self.descending {
                 page.reverse();
             }
@@ -69,7 +70,7 @@ impl Ask<'_> {
             // between two entries.
             let whole = self.pack(conn, after, up_to, i64::MAX).await?;
             if let Some(pack) = row::get::<Option<&[u8]>>(&whole, 0)? {
-                let mut page = unpack(pack, i64::MAX)?;
+                let mut page = unpack(self.packing, pack, i64::MAX)?;
                 if self.descending {
                     page.reverse();
                 }

@@ -9,7 +9,7 @@ use super::lookup::meta;
 use super::page::Ask;
 use crate::error::convert;
 use crate::row;
-use crate::sql::Sql;
+use crate::sql::{PageSql, Sql};
 
 /// The ids that a read is bounded by: after one, up to another.
 struct Bounds {
@@ -32,19 +32,20 @@ impl Reader {
         read: Read<i64>,
     ) -> Result<Page<Record<i64>>> {
         let mut conn = self.connection().await?;
-        page(&self.sql, &mut conn, &stream, &read).await
+        page(&self.sql, self.pages(), &mut conn, &stream, &read).await
     }
 }
 
 /// A page of a stream.
 pub(crate) async fn page(
     sql: &Sql,
+    pages: &PageSql,
     conn: &mut SqliteConnection,
     stream: &StreamName,
     read: &Read<i64>,
 ) -> Result<Page<Record<i64>>> {
     let page = match bounds(sql, conn, stream, read).await? {
-        Some(bounds) => rows(sql, conn, stream, read, bounds).await?,
+        Some(bounds) => rows(pages, conn, stream, read, bounds).await?,
         None => Page::empty(),
     };
     let after = read.after().copied().unwrap_or(0);
@@ -58,18 +59,19 @@ pub(crate) async fn page(
 }
 
 async fn rows(
-    sql: &Sql,
+    pages: &PageSql,
     conn: &mut SqliteConnection,
     stream: &StreamName,
     read: &Read<i64>,
     bounds: Bounds,
 ) -> Result<Page<Record<i64>>> {
     let (statements, names) = match read.order_key() {
-        Some(key) => (&sql.page_by_order_key, &[stream.as_str(), key][..]),
-        None => (&sql.page, &[stream.as_str()][..]),
+        Some(key) => (&pages.order_key, &[stream.as_str(), key][..]),
+        None => (&pages.stream, &[stream.as_str()][..]),
     };
     let ask = Ask {
         statement: &statements[usize::from(read.is_descending())],
+        packing: pages.packing,
         names,
         after: bounds.after,
         up_to: bounds.up_to,

@@ -2,6 +2,7 @@
 //! [`Identifier`].
 
 mod group;
+mod page;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 
 pub(crate) use self::group::{CHUNK, GroupSql};
+pub(crate) use self::page::{COLLECT, Packing, PageSql};
 
 /// Statements over a list of rows exist for these lengths, so that the
 /// connection's statement cache hits. Longer lists are cut, shorter ones
@@ -78,32 +80,6 @@ fn values(length: usize, columns: usize) -> String {
     format!("(VALUES {})", rows.join(", "))
 }
 
-/// The direction of a page.
-const DESCENDING: bool = true;
-
-/// What a page packs of each entry, to be taken apart by `read::pack`. ?4 is
-/// the most that metadata and payload may have together to be packed.
-fn packed(stream: &str) -> String {
-    let fits = "octet_length(e.payload) + coalesce(octet_length(e.metadata), 0) <= ?4";
-    let numbers = [
-        "e.id",
-        "e.version",
-        "e.schema_version",
-        "e.recorded_at",
-        "octet_length(e.content_type)",
-        "octet_length(e.order_key)",
-        "octet_length(e.dedup_key)",
-        &format!("octet_length({stream})"),
-        "octet_length(e.metadata)",
-        "octet_length(e.payload)",
-    ];
-    format!(
-        "concat({}, ' ', e.content_type, e.order_key, e.dedup_key, {stream}, \
-         iif({fits}, e.metadata, NULL), iif({fits}, e.payload, NULL))",
-        numbers.join(", ' ', ")
-    )
-}
-
 /// All statements but those that create the tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Sql {
@@ -113,15 +89,13 @@ pub(crate) struct Sql {
     pub(crate) lock: Statement,
     /// Writer: removes the oldest entries of a stream.
     pub(crate) trim: Statement,
-    /// Pages of a stream, ascending and descending. See [`packed`].
-    pub(crate) page: [Statement; 2],
-    /// Pages of a stream by order key, ascending and descending.
-    pub(crate) page_by_order_key: [Statement; 2],
+    /// Pages on any connection.
+    pub(crate) packed: PageSql,
+    /// Pages on connections that have the function for it.
+    pub(crate) collected: PageSql,
     /// The id of the first entry of a stream at a version or above it; the
     /// last id if there is none.
     pub(crate) id_of_version: Statement,
-    /// Pages of the store, ascending and descending.
-    pub(crate) page_of_all: [Statement; 2],
     pub(crate) meta: Statement,
     pub(crate) stat: Statement,
     pub(crate) list: Statement,
@@ -132,39 +106,6 @@ impl Sql {
         let meta = format!("\"{prefix}_meta\"");
         let streams = format!("\"{prefix}_streams\"");
         let entries = format!("\"{prefix}_entries\"");
-        let stream = format!("(SELECT stream_id FROM {streams} WHERE name = ?5)");
-        // Named, since the planner goes by guesses, or by the statistics of
-        // whatever else is in the database.
-        let [by_stream, by_order_key] =
-            ["stream", "order"].map(|i| format!("INDEXED BY \"{prefix}_entries_{i}\""));
-        let both = |text: &dyn Fn(bool) -> String| {
-            [false, DESCENDING].map(|way| Statement::new(text(way)))
-        };
-        // Where the page ends is looked up first, in the index alone: a LIMIT
-        // would make SQLite carry the columns of each row through a subquery.
-        let page = |index: &str, of: &str, way: bool, named: bool| {
-            let last = format!(
-                "SELECT id FROM {entries} {index} WHERE {of} AND id > ?1 AND id <= ?2 \
-                 ORDER BY id {} LIMIT 1 OFFSET ?3",
-                if way == DESCENDING { "DESC" } else { "ASC" }
-            );
-            let (low, high) = match way {
-                DESCENDING => (format!("coalesce(({last}) - 1, ?1)"), "?2".to_owned()),
-                _ => ("?1".to_owned(), format!("coalesce(({last}), ?2)")),
-            };
-            let (name, join) = match named {
-                true => (
-                    "s.name",
-                    format!("LEFT JOIN {streams} s ON s.stream_id = e.stream_id"),
-                ),
-                false => ("NULL", String::new()),
-            };
-            format!(
-                "SELECT CAST(group_concat({}, '') AS BLOB) FROM {entries} e {index} {join} \
-                 WHERE {of} AND e.id > {low} AND e.id <= {high}",
-                packed(name)
-            )
-        };
         Self {
             group: GroupSql::new(prefix),
             lock: Statement::new(format!("UPDATE {meta} SET last_id = last_id WHERE false")),
@@ -173,11 +114,8 @@ impl Sql {
                  WHERE stream_id = (SELECT stream_id FROM {streams} WHERE name = ?1) \
                  AND id <= ?2 ORDER BY id LIMIT ?3)"
             )),
-            page: both(&|way| page(&by_stream, &format!("stream_id = {stream}"), way, false)),
-            page_by_order_key: both(&|way| {
-                let of = format!("stream_id = {stream} AND order_key = ?6");
-                page(&by_order_key, &of, way, false)
-            }),
+            packed: PageSql::new(prefix, Packing::Text),
+            collected: PageSql::new(prefix, Packing::Function),
             // Ids and versions grow together, so the place of a version is
             // found by halving: from the first id on, jump over 2^62, 2^61, …
             // ids as long as what is there is older. Each jump is one look
@@ -198,7 +136,6 @@ impl Sql {
                  AND e.id >= search.id ORDER BY e.id LIMIT 1), s.last_id) \
                  FROM search CROSS JOIN s WHERE jump = 0"
             )),
-            page_of_all: both(&|way| page("", "true", way, true)),
             meta: Statement::new(format!("SELECT format, last_id, store_id FROM {meta}")),
             stat: Statement::new(format!(
                 "SELECT s.version, \

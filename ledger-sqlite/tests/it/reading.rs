@@ -3,6 +3,7 @@
 use ledger_core::{
     AllQuery, Limits, ListStreams, MemoryStore, PageEnd, Query, Read, ReadAll, Store,
 };
+use ledger_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::helpers::{Place, S, batch, entry, name, read, versions};
 
@@ -164,7 +165,14 @@ async fn every_byte_comes_back_in_both_directions() {
     tagged.metadata.set("k", "\u{1}\n 9 ".repeat(1_000));
     all.push(tagged);
     store.append(&S, batch(all.clone())).await.unwrap();
-    for query in [Query::new(), Query::new().desc()] {
+    let [own, guest] = both(&place).await;
+    let way = |store: &SqliteStore, query| (store.clone(), query);
+    for (store, query) in [
+        way(&own, Query::new()),
+        way(&own, Query::new().desc()),
+        way(&guest, Query::new()),
+        way(&guest, Query::new().desc()),
+    ] {
         let mut found = Vec::new();
         loop {
             let next = match found.last() {
@@ -187,9 +195,18 @@ async fn every_byte_comes_back_in_both_directions() {
         assert!(entries == all);
     }
     let all_of_store = ReadAll::new(AllQuery::new().limit(1_000), &Limits::TABLE).unwrap();
-    let page = store.read_all(&all_of_store).await.unwrap();
-    let entries: Vec<_> = page.records.into_iter().map(|r| r.record.entry).collect();
-    assert!(entries == all);
+    for store in [own, guest] {
+        let page = store.read_all(&all_of_store).await.unwrap();
+        let entries: Vec<_> = page.records.into_iter().map(|r| r.record.entry).collect();
+        assert!(entries == all);
+    }
+}
+
+/// A handle that packs its pages by the function, and one that does it by SQL
+/// alone, since its connections are the application's.
+async fn both(place: &Place) -> [SqliteStore; 2] {
+    let guest = SqliteStore::with_pool(place.pool(2).await, SqliteOptions::new());
+    [place.open().await, guest.await.unwrap()]
 }
 
 /// Catches a page that packs more than the bytes of a page, one that stops at
@@ -214,33 +231,35 @@ async fn pages_of_large_entries_end_at_the_bytes_of_a_page() {
             .map(|r| r.entry.payload.len() >> 20)
             .collect()
     };
-    let first = read(&store, &S, Query::new()).await.unwrap();
-    assert_eq!(
-        (sizes(&first), first.end),
-        (vec![8, 1, 8, 1, 8, 1], PageEnd::More)
-    );
-    for (nth, record) in first.records.iter().enumerate() {
-        assert!(
-            record
-                .entry
-                .payload
-                .iter()
-                .all(|b| usize::from(*b) == nth / 2)
+    for store in both(&place).await {
+        let first = read(&store, &S, Query::new()).await.unwrap();
+        assert_eq!(
+            (sizes(&first), first.end),
+            (vec![8, 1, 8, 1, 8, 1], PageEnd::More)
         );
+        for (nth, record) in first.records.iter().enumerate() {
+            assert!(
+                record
+                    .entry
+                    .payload
+                    .iter()
+                    .all(|b| usize::from(*b) == nth / 2)
+            );
+        }
+        let query = Query::new().desc().before(17);
+        let last = read(&store, &S, query.limit(5)).await.unwrap();
+        assert_eq!(
+            (sizes(&last), last.end),
+            (vec![1, 8, 1, 8, 1], PageEnd::More)
+        );
+        assert_eq!(versions(&last), [16, 15, 14, 13, 12]);
+        let query = Query::new().after(14).limit(1_000);
+        let rest = read(&store, &S, query).await.unwrap();
+        assert_eq!((rest.records.len(), rest.end), (202, PageEnd::CaughtUp));
+        let all = ReadAll::new(AllQuery::new().limit(10_000), &Limits::TABLE).unwrap();
+        let page = store.read_all(&all).await.unwrap();
+        assert_eq!((page.records.len(), page.end), (6, PageEnd::More));
     }
-    let query = Query::new().desc().before(17);
-    let last = read(&store, &S, query.limit(5)).await.unwrap();
-    assert_eq!(
-        (sizes(&last), last.end),
-        (vec![1, 8, 1, 8, 1], PageEnd::More)
-    );
-    assert_eq!(versions(&last), [16, 15, 14, 13, 12]);
-    let query = Query::new().after(14).limit(1_000);
-    let rest = read(&store, &S, query).await.unwrap();
-    assert_eq!((rest.records.len(), rest.end), (202, PageEnd::CaughtUp));
-    let all = ReadAll::new(AllQuery::new().limit(10_000), &Limits::TABLE).unwrap();
-    let page = store.read_all(&all).await.unwrap();
-    assert_eq!((page.records.len(), page.end), (6, PageEnd::More));
 }
 
 /// Catches a dependence on the order in which SQLite happens to aggregate.
@@ -249,7 +268,7 @@ async fn the_order_of_a_page_does_not_depend_on_the_connection() {
     let place = Place::new();
     let options = place.connect().pragma("reverse_unordered_selects", "1");
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    let store = ledger_sqlite::SqliteStore::with_pool(pool, Default::default());
+    let store = SqliteStore::with_pool(pool, SqliteOptions::default());
     let store = store.await.unwrap();
     store
         .append(&S, batch((0..9u8).map(|n| entry([n]))))
