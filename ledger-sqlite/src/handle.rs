@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use crate::location::Location;
 use crate::open;
 use crate::options::{Durability, SqliteOptions};
-use crate::read::Reader;
-use crate::sql::{Packing, Sql};
+use crate::read::{Collected, Reader};
+use crate::sql::Sql;
 use crate::writer::{Job, Queue, Ticket, wait};
 
 /// What opening produces.
@@ -25,7 +25,8 @@ pub(crate) struct Parts {
     pub(crate) id: StoreId,
     pub(crate) sql: Arc<Sql>,
     pub(crate) pool: SqlitePool,
-    pub(crate) owns_pool: bool,
+    /// Of a pool of our own.
+    pub(crate) collected: Option<Arc<Collected>>,
     pub(crate) queue: Queue,
 }
 
@@ -178,16 +179,17 @@ impl SqliteStore {
             id,
             sql,
             pool,
-            owns_pool,
+            collected,
             queue,
         } = parts;
-        let packing = match owns_pool {
-            true => Packing::Function,
-            false => Packing::Text,
-        };
+        let owns_pool = collected.is_some();
         let shared = Shared {
             id,
-            reader: Reader { sql, pool, packing },
+            reader: Reader {
+                sql,
+                pool,
+                collected,
+            },
             owns_pool,
             queue,
             durability: options.durability,

@@ -13,6 +13,7 @@ use crate::error::{convert, misconfigured};
 use crate::handle::Parts;
 use crate::location::Location;
 use crate::options::{Durability, SqliteOptions};
+use crate::read::Collected;
 use crate::settings::{Settings, check_database};
 use crate::sql::Sql;
 use crate::writer::{Own, Source, Writer, backoff};
@@ -69,13 +70,15 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
         }
     };
 
+    let collected = Arc::new(Collected::default());
+    let pages = collected.clone();
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers)
         .acquire_timeout(Limits::TABLE.deadline_max)
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .after_connect(|conn, _| Box::pin(read::register(conn)))
+        .after_connect(move |conn, _| Box::pin(read::register(conn, pages.clone())))
         .connect_lazy_with(
             connect_options(&location, options.durability)
                 .busy_timeout(READER_BUSY)
@@ -91,7 +94,7 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
         options,
         readers,
         Source::Own(Box::new(own)),
-        true,
+        Some(collected),
     ))
 }
 
@@ -99,7 +102,7 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
 pub(crate) async fn pool(pool: SqlitePool, options: &SqliteOptions) -> Result<Parts> {
     check(options)?;
     let id = ensure_in(&pool, options, options.create).await?;
-    Ok(parts(id, options, pool.clone(), Source::Pool(pool), false))
+    Ok(parts(id, options, pool.clone(), Source::Pool(pool), None))
 }
 
 /// Checks an application's database, and creates the tables if it may.
@@ -133,7 +136,7 @@ fn parts(
     options: &SqliteOptions,
     pool: SqlitePool,
     source: Source,
-    owns: bool,
+    collected: Option<Arc<Collected>>,
 ) -> Parts {
     event::opened(BACKEND, id);
     let sql = Arc::new(Sql::new(&options.prefix));
@@ -147,7 +150,7 @@ fn parts(
         id,
         sql,
         pool,
-        owns_pool: owns,
+        collected,
         queue,
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of how SQLite runs the statements: through the intended index, and
 //! never by sorting.
 
+use std::sync::Arc;
+
 use ledger_core::Identifier;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
@@ -92,7 +94,7 @@ async fn check(conn: &mut SqliteConnection, statement: &Statement, needed: &str)
 #[tokio::test]
 async fn every_page_uses_its_index_and_sorts_nothing() {
     let mut conn = database().await;
-    read::register(&mut conn).await.unwrap();
+    read::register(&mut conn, Arc::default()).await.unwrap();
     let sql = Sql::new(&Identifier::DEFAULT_PREFIX);
     for pages in [sql.packed, sql.collected] {
         for (statement, needed) in [

@@ -216,7 +216,7 @@ impl Store<i64> for InTransaction<'_> {
             bound.check().await?;
             let sql = self.store.shared.reader.sql.clone();
             // The connection is the application's.
-            read::page(&sql, &sql.packed, bound.conn, stream, read).await
+            read::page(&sql, None, bound.conn, stream, read).await
         };
         in_time(deadline, page).await
     }

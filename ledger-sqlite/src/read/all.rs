@@ -34,9 +34,10 @@ impl Reader {
             (Direction::Descending, None) => (0, start),
         };
         let descending = way == Direction::Descending;
+        let pages = self.sql.pages(self.collected.is_some());
         let ask = Ask {
-            statement: &self.pages().all[usize::from(descending)],
-            packing: self.packing,
+            statement: &pages.all[usize::from(descending)],
+            collected: self.collected.as_deref(),
             names: &[],
             after,
             up_to,

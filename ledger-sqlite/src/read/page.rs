@@ -1,8 +1,10 @@
 //! A page: which rows of the index, how many of them, and how it ends.
 
-use ledger_core::{Limits, PageEnd, Result};
+use ledger_core::{Error, Kind, Limits, PageEnd, Result};
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
+use super::collected::{Collected, Page};
 use super::pack::{Packed, unpack};
 use crate::error::convert;
 use crate::row;
@@ -13,7 +15,8 @@ use crate::sql::{Packing, Statement};
 pub(super) struct Ask<'a> {
     /// Its name and order key are bound behind the numbers.
     pub(super) statement: &'a Statement,
-    pub(super) packing: Packing,
+    /// Where the connection puts its pages, if that is what the statement does.
+    pub(super) collected: Option<&'a Collected>,
     pub(super) names: &'a [&'a str],
     pub(super) after: i64,
     pub(super) up_to: i64,
@@ -39,10 +42,10 @@ impl Ask<'_> {
         let most = i64::try_from(page_bytes / rows).unwrap_or(i64::MAX);
         loop {
             let first = self.pack(conn, self.after, self.up_to, most).await?;
-            let Some(pack) = row::get::<Option<&[u8]>>(&first, 0)? else {
+            let Some(pack) = first.bytes()? else {
                 return Ok((Vec::new(), PageEnd::CaughtUp));
             };
-            let mut page = unpack(self.packing, pack, most)?;
+            let mut page = unpack(first.packing(), pack, most)?;
             if self.descending {
                 page.reverse();
             }
@@ -69,8 +72,8 @@ impl Ask<'_> {
             // A trim may have removed some meanwhile; nothing is ever added
             // between two entries.
             let whole = self.pack(conn, after, up_to, i64::MAX).await?;
-            if let Some(pack) = row::get::<Option<&[u8]>>(&whole, 0)? {
-                let mut page = unpack(self.packing, pack, i64::MAX)?;
+            if let Some(pack) = whole.bytes()? {
+                let mut page = unpack(whole.packing(), pack, i64::MAX)?;
                 if self.descending {
                     page.reverse();
                 }
@@ -86,13 +89,45 @@ impl Ask<'_> {
         after: i64,
         up_to: i64,
         most: i64,
-    ) -> Result<sqlx::sqlite::SqliteRow> {
+    ) -> Result<Pack<'_>> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let query = self.statement.query().bind(after).bind(up_to).bind(limit);
         let mut query = query.bind(most);
         for name in self.names {
             query = query.bind((*name).to_owned());
         }
-        query.fetch_one(conn).await.map_err(convert)
+        let row = query.fetch_one(conn).await.map_err(convert)?;
+        let Some(collected) = self.collected else {
+            return Ok(Pack::Row(row));
+        };
+        let connection = row::get::<Option<i64>>(&row, 0)?;
+        let page = connection.map(|connection| {
+            let lost = || Error::new(Kind::Internal, "a page was collected and is gone");
+            collected.take(connection).ok_or_else(lost)
+        });
+        Ok(Pack::Collected(page.transpose()?))
+    }
+}
+
+/// A page that was not taken apart yet.
+enum Pack<'c> {
+    Row(SqliteRow),
+    Collected(Option<Page<'c>>),
+}
+
+impl Pack<'_> {
+    fn packing(&self) -> Packing {
+        match self {
+            Self::Row(_) => Packing::Text,
+            Self::Collected(_) => Packing::Function,
+        }
+    }
+
+    /// Nothing if there was no row.
+    fn bytes(&self) -> Result<Option<&[u8]>> {
+        match self {
+            Self::Row(row) => row::get(row, 0),
+            Self::Collected(page) => Ok(page.as_deref()),
+        }
     }
 }

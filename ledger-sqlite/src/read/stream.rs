@@ -5,11 +5,12 @@ use ledger_core::{Error, Kind, Page, PageEnd, Read, Record, Result, StreamName};
 use sqlx::SqliteConnection;
 
 use super::Reader;
+use super::collected::Collected;
 use super::lookup::meta;
 use super::page::Ask;
 use crate::error::convert;
 use crate::row;
-use crate::sql::{PageSql, Sql};
+use crate::sql::Sql;
 
 /// The ids that a read is bounded by: after one, up to another.
 struct Bounds {
@@ -32,20 +33,21 @@ impl Reader {
         read: Read<i64>,
     ) -> Result<Page<Record<i64>>> {
         let mut conn = self.connection().await?;
-        page(&self.sql, self.pages(), &mut conn, &stream, &read).await
+        let collected = self.collected.as_deref();
+        page(&self.sql, collected, &mut conn, &stream, &read).await
     }
 }
 
 /// A page of a stream.
 pub(crate) async fn page(
     sql: &Sql,
-    pages: &PageSql,
+    collected: Option<&Collected>,
     conn: &mut SqliteConnection,
     stream: &StreamName,
     read: &Read<i64>,
 ) -> Result<Page<Record<i64>>> {
     let page = match bounds(sql, conn, stream, read).await? {
-        Some(bounds) => rows(pages, conn, stream, read, bounds).await?,
+        Some(bounds) => rows(sql, collected, conn, stream, read, bounds).await?,
         None => Page::empty(),
     };
     let after = read.after().copied().unwrap_or(0);
@@ -59,19 +61,21 @@ pub(crate) async fn page(
 }
 
 async fn rows(
-    pages: &PageSql,
+    sql: &Sql,
+    collected: Option<&Collected>,
     conn: &mut SqliteConnection,
     stream: &StreamName,
     read: &Read<i64>,
     bounds: Bounds,
 ) -> Result<Page<Record<i64>>> {
+    let pages = sql.pages(collected.is_some());
     let (statements, names) = match read.order_key() {
         Some(key) => (&pages.order_key, &[stream.as_str(), key][..]),
         None => (&pages.stream, &[stream.as_str()][..]),
     };
     let ask = Ask {
         statement: &statements[usize::from(read.is_descending())],
-        packing: pages.packing,
+        collected,
         names,
         after: bounds.after,
         up_to: bounds.up_to,

@@ -102,6 +102,14 @@ pub(crate) struct Sql {
 }
 
 impl Sql {
+    /// The pages of connections with the function for it, or without.
+    pub(crate) fn pages(&self, function: bool) -> &PageSql {
+        match function {
+            true => &self.collected,
+            false => &self.packed,
+        }
+    }
+
     pub(crate) fn new(prefix: &Identifier) -> Self {
         let meta = format!("\"{prefix}_meta\"");
         let streams = format!("\"{prefix}_streams\"");

@@ -15,7 +15,7 @@ const DESCENDING: bool = true;
 pub(crate) enum Packing {
     /// By SQL alone, on any connection.
     Text,
-    /// By a function of ours, on connections that have it: cheaper by a third.
+    /// By a function of ours, on connections that have it: cheaper.
     Function,
 }
 
@@ -26,7 +26,6 @@ pub(crate) enum Packing {
 /// of it; of larger ones the lengths are.
 #[derive(Clone, Debug)]
 pub(crate) struct PageSql {
-    pub(crate) packing: Packing,
     /// Of the stream ?5.
     pub(crate) stream: [Statement; 2],
     /// Of the stream ?5 by the order key ?6.
@@ -76,7 +75,6 @@ impl PageSql {
             )
         };
         Self {
-            packing,
             stream: both(&|way| page(&by_stream, &stream, way, false)),
             order_key: both(&|way| {
                 page(
