@@ -1,21 +1,53 @@
 //! Pages of the whole store, behind the fence.
 
+use std::collections::HashMap;
+
 use ledger_core::backend::{PositionCursor, StoreId};
 use ledger_core::{
-    Direction, Error, Holdup, Kind, PageEnd, ReadAll, Result, StoreCursor, StorePage, StoreRecord,
+    Direction, Error, Holdup, Kind, PageEnd, ReadAll, Record, Result, StoreCursor, StorePage,
+    StoreRecord, StreamName,
 };
 use sqlx::{PgConnection, SqlStr};
 
 use crate::call::Call;
-use crate::error::{During, convert};
+use crate::error::{During, convert, corrupt};
 use crate::fence::Fence;
 use crate::read::Assigned;
-use crate::row::{COLUMNS, NEXT_COLUMN, Taken, get, record, stream_name, take};
+use crate::row::{COLUMNS, Taken, get, record, stream_name, stream_number, take};
 use crate::schema::{Names, sql};
 
 /// The position of a descending cursor that has not begun: its reader starts
 /// at the settled end, wherever that will be.
 const NOT_BEGUN: i64 = i64::MAX;
+
+/// A page whose entries do not have the names of their streams yet.
+pub(crate) struct Nameless {
+    records: Vec<(i64, Record<i64>)>,
+    next: StoreCursor,
+    end: PageEnd,
+    /// Rows were left on the connection, which is no good for another
+    /// statement then.
+    pub(crate) cut: bool,
+}
+
+impl Nameless {
+    /// The numbers of the streams, each once.
+    pub(crate) fn streams(&self) -> Vec<i64> {
+        let mut streams: Vec<i64> = self.records.iter().map(|(stream, _)| *stream).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        streams
+    }
+
+    pub(crate) fn named(self, names: &HashMap<i64, StreamName>) -> Result<StorePage<i64>> {
+        let named = |(stream, record): (i64, Record<i64>)| match names.get(&stream) {
+            Some(name) => Ok(StoreRecord::new(name.clone(), record)),
+            None => Err(corrupt("an entry of a stream that has no row").with("id", record.id)),
+        };
+        let records = self.records.into_iter().map(named).collect::<Result<_>>()?;
+        Ok(StorePage::new(records, self.next, self.end))
+    }
+}
 
 /// What a reader of the whole store needs.
 #[derive(Clone, Copy)]
@@ -27,13 +59,12 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads a page. The second part of the answer: rows were left on the
-    /// connection.
+    /// Reads a page.
     pub(crate) async fn page(
         &self,
         connection: &mut PgConnection,
         read: &ReadAll,
-    ) -> Result<(StorePage<i64>, bool)> {
+    ) -> Result<Nameless> {
         let from = match read.after() {
             None => None,
             Some(cursor) => {
@@ -58,7 +89,7 @@ impl Reader<'_> {
         connection: &mut PgConnection,
         from: i64,
         limit: usize,
-    ) -> Result<(StorePage<i64>, bool)> {
+    ) -> Result<Nameless> {
         self.assigned.check(connection, from, During::Read).await?;
         self.fence.check(connection).await?;
         let mut again = true;
@@ -75,16 +106,14 @@ impl Reader<'_> {
                     true => PageEnd::More,
                     false => PageEnd::CaughtUp,
                 };
-                return Ok((
-                    self.finish(taken.records, Direction::Ascending, from, end),
-                    taken.cut,
-                ));
+                let direction = Direction::Ascending;
+                return Ok(self.finish(taken.records, direction, from, end, taken.cut));
             }
             // An id is missing before the first entry.
             if taken.cut || !again {
                 self.fence.waited();
-                let page = self.finish(Vec::new(), Direction::Ascending, from, PageEnd::Undecided);
-                return Ok((page, taken.cut));
+                let (direction, end) = (Direction::Ascending, PageEnd::Undecided);
+                return Ok(self.finish(Vec::new(), direction, from, end, taken.cut));
             }
             self.fence.raise(connection, from).await?;
             self.fence.check(connection).await?;
@@ -97,7 +126,7 @@ impl Reader<'_> {
         connection: &mut PgConnection,
         from: Option<i64>,
         limit: usize,
-    ) -> Result<(StorePage<i64>, bool)> {
+    ) -> Result<Nameless> {
         let below = match from {
             Some(from) => {
                 self.assigned.check(connection, from, During::Read).await?;
@@ -107,11 +136,8 @@ impl Reader<'_> {
                 Some(settled) => settled,
                 None => {
                     self.fence.waited();
-                    let end = PageEnd::Undecided;
-                    return Ok((
-                        self.finish(Vec::new(), Direction::Descending, NOT_BEGUN, end),
-                        false,
-                    ));
+                    let (direction, end) = (Direction::Descending, PageEnd::Undecided);
+                    return Ok(self.finish(Vec::new(), direction, NOT_BEGUN, end, false));
                 }
             },
         };
@@ -122,10 +148,8 @@ impl Reader<'_> {
             PageEnd::CaughtUp
         };
         let start = from.unwrap_or(below);
-        Ok((
-            self.finish(taken.records, Direction::Descending, start, end),
-            taken.cut,
-        ))
+        let direction = Direction::Descending;
+        Ok(self.finish(taken.records, direction, start, end, taken.cut))
     }
 
     /// The settled end as it is now, or where it was when the last fence
@@ -208,52 +232,51 @@ impl Reader<'_> {
         above: i64,
         through: Option<i64>,
         limit: usize,
-    ) -> Result<Taken<StoreRecord<i64>>> {
+    ) -> Result<Taken<(i64, Record<i64>)>> {
         let statement = self.statement(through.is_some(), limit);
         let mut query = sqlx::query(statement).bind(above);
         if let Some(through) = through {
             query = query.bind(through);
         }
         let entry = |row: &_| {
-            let stream = stream_name(get(row, NEXT_COLUMN)?)?;
-            let record = record(row).map_err(|e| e.with("stream", &stream))?;
+            let record = record(row)?;
             let size = record.entry.size();
-            Ok((StoreRecord::new(stream, record), size))
+            Ok(((stream_number(row)?, record), size))
         };
         let taken = take(connection, query, limit, During::Read, entry).await?;
-        for found in &taken.records {
-            self.assigned.saw(found.record.id);
+        for (_, record) in &taken.records {
+            self.assigned.saw(record.id);
         }
         Ok(taken)
     }
 
     fn statement(&self, descending: bool, limit: usize) -> SqlStr {
-        let Names {
-            streams, entries, ..
-        } = self.names;
         let (bound, order) = match descending {
-            true => (" AND i.pos <= $2", "DESC"),
+            true => (" AND e.pos <= $2", "DESC"),
             false => ("", "ASC"),
         };
-        let limit = limit + 1;
-        // First the page, then the names: as one join, the server may read all
-        // entries and sort them.
         sql(format!(
-            "SELECT {COLUMNS}, s.name FROM (\
-               SELECT * FROM {entries} i WHERE i.pos > $1{bound} ORDER BY i.pos {order} LIMIT {limit}) e \
-             JOIN {streams} s ON s.id = e.stream_id ORDER BY e.pos {order}"
+            "SELECT {COLUMNS} FROM {} e WHERE e.pos > $1{bound} ORDER BY e.pos {order} LIMIT {}",
+            self.names.entries,
+            limit + 1
         ))
     }
 
     fn finish(
         &self,
-        records: Vec<StoreRecord<i64>>,
+        records: Vec<(i64, Record<i64>)>,
         direction: Direction,
         start: i64,
         end: PageEnd,
-    ) -> StorePage<i64> {
-        let position = records.last().map_or(start, |last| last.record.id);
-        StorePage::new(records, self.cursor(direction, position), end)
+        cut: bool,
+    ) -> Nameless {
+        let position = records.last().map_or(start, |(_, last)| last.id);
+        Nameless {
+            records,
+            next: self.cursor(direction, position),
+            end,
+            cut,
+        }
     }
 
     pub(crate) fn cursor(&self, direction: Direction, position: i64) -> StoreCursor {
@@ -267,12 +290,30 @@ impl Reader<'_> {
     }
 }
 
+/// The names of streams. A row of a stream is never removed, and neither is
+/// its number given to another one; but the tables of another time may be
+/// restored under an open handle, so no name is kept from page to page.
+pub(crate) async fn names_of(
+    connection: &mut PgConnection,
+    names: &Names,
+    streams: &[i64],
+) -> Result<HashMap<i64, StreamName>> {
+    if streams.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!("SELECT id, name FROM {} WHERE id = ANY($1)", names.streams);
+    let rows = sqlx::query(sql(text)).bind(streams).fetch_all(connection);
+    let rows = rows.await.map_err(|e| convert(&e, During::Read))?;
+    let named = |row| Ok((get(row, 0)?, stream_name(get(row, 1)?)?));
+    rows.iter().map(named).collect()
+}
+
 /// How many of the records, read behind `from`, have their final place: those
 /// up to the settled end, and those that follow without a gap.
-fn decided(records: &[StoreRecord<i64>], from: i64, settled: i64) -> usize {
+fn decided(records: &[(i64, Record<i64>)], from: i64, settled: i64) -> usize {
     let mut last = from;
-    for (nth, found) in records.iter().enumerate() {
-        let id = found.record.id;
+    for (nth, (_, record)) in records.iter().enumerate() {
+        let id = record.id;
         if id > settled && id - 1 != last.max(settled) {
             return nth;
         }

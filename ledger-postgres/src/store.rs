@@ -11,7 +11,7 @@ use ledger_core::{
     Record, Result, Rule, Store, StoreCursor, StoreOrder, StorePage, StreamName, StreamStat,
 };
 use sqlx::{PgPool, Postgres, Transaction};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::append::{AppendSql, Request, Within, append};
 use crate::call::{Call, Gate, Work, run};
@@ -20,7 +20,7 @@ use crate::error::During;
 use crate::fence::{Fence, FenceStats};
 use crate::group::{self, GroupSql, GroupStats, Groups};
 use crate::read::Assigned;
-use crate::read_all::Reader;
+use crate::read_all::{Reader, names_of};
 use crate::schema::{self, Names};
 use crate::transaction::InTransaction;
 use crate::{BACKEND, inspect, read, trim};
@@ -122,7 +122,19 @@ impl Inner {
         request: R,
         work: impl Work<Asked<R>, T>,
     ) -> Result<T> {
-        let call = Call::new(self.config.deadline);
+        let deadline = Call::new(self.config.deadline).deadline;
+        self.run_by(deadline, during, request, work).await
+    }
+
+    /// The same, by a deadline.
+    async fn run_by<R: Send + Sync + 'static, T: Send + 'static>(
+        self: &Arc<Self>,
+        deadline: Instant,
+        during: During,
+        request: R,
+        work: impl Work<Asked<R>, T>,
+    ) -> Result<T> {
+        let call = Call::until(deadline);
         let asked = (self.clone(), request);
         run(&self.pool, &self.gate, call, during, asked, work).await
     }
@@ -263,19 +275,36 @@ impl Store<i64> for PostgresStore {
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {
-        let page = self.inner.run(
+        let deadline = Call::new(self.inner.config.deadline).deadline;
+        let page = self.inner.run_by(
+            deadline,
             During::Read,
             read.clone(),
             |(inner, read), connection, call| {
                 async move {
-                    let (page, cut) = inner.reader().page(connection, read).await?;
-                    call.leaves_rows(cut);
-                    Ok(page)
+                    let page = inner.reader().page(&mut *connection, read).await?;
+                    call.leaves_rows(page.cut);
+                    if page.cut {
+                        return Ok((page, None));
+                    }
+                    let streams = page.streams();
+                    let names = names_of(connection, &inner.names, &streams).await?;
+                    Ok((page, Some(names)))
                 }
                 .boxed()
             },
         );
-        page.await
+        let (page, names) = page.await?;
+        if let Some(names) = names {
+            return page.named(&names);
+        }
+        let names = self.inner.run_by(
+            deadline,
+            During::Read,
+            page.streams(),
+            |(inner, streams), connection, _| names_of(connection, &inner.names, streams).boxed(),
+        );
+        page.named(&names.await?)
     }
 
     async fn store_head(&self) -> Result<StoreCursor> {
