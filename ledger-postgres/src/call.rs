@@ -8,12 +8,16 @@ use futures_util::future::BoxFuture;
 use ledger_core::backend::event;
 use ledger_core::{Error, Kind, Result};
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::BACKEND;
+use crate::config::Config;
 use crate::error::{During, convert};
+use crate::schema::sql;
 
 /// Counts the calls that run, so that `close` can wait for them.
 #[derive(Debug)]
@@ -64,16 +68,61 @@ pub(crate) struct Call {
     abandoned: Arc<AtomicBool>,
     /// Whether rows were left on the connection.
     littered: Arc<AtomicBool>,
+    sessions: Sessions,
+}
+
+/// What a session is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// It stays the same, with what was set in it.
+    Own,
+    /// It is another one after each transaction.
+    Pooled,
+}
+
+impl Sessions {
+    pub(crate) fn of(config: &Config) -> Self {
+        match config.transaction_pooler {
+            true => Self::Pooled,
+            false => Self::Own,
+        }
+    }
+
+    /// Opens a transaction whose statements have a snapshot each. It ends by
+    /// itself if this process stops, and where sessions have no settings, also
+    /// if a statement takes longer than the deadline.
+    pub(crate) async fn begin<'c>(
+        self,
+        connection: &'c mut PgConnection,
+        deadline: Instant,
+        lock_timeout: Option<Duration>,
+    ) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let millis = left.as_millis().max(1);
+        let mut begin = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; \
+             SET LOCAL idle_in_transaction_session_timeout = {millis}"
+        );
+        if self == Self::Pooled {
+            begin += &format!("; SET LOCAL statement_timeout = {millis}");
+        }
+        if let Some(patience) = lock_timeout {
+            begin += &format!("; SET LOCAL lock_timeout = {}", patience.as_millis());
+        }
+        connection.begin_with(sql(begin)).await
+    }
 }
 
 impl Call {
+    /// A call on sessions that stay the same, or in the caller's transaction.
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self::until(Instant::now() + deadline)
+        Self::until(Instant::now() + deadline, Sessions::Own)
     }
 
-    pub(crate) fn until(deadline: Instant) -> Self {
+    pub(crate) fn until(deadline: Instant, sessions: Sessions) -> Self {
         Self {
             deadline,
+            sessions,
             writing: Arc::default(),
             abandoned: Arc::default(),
             littered: Arc::default(),
@@ -98,6 +147,32 @@ impl Call {
         let answer = statement.await;
         self.writing.store(false, Ordering::Release);
         answer
+    }
+
+    /// Opens a transaction.
+    pub(crate) async fn begin<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+        lock_timeout: Option<Duration>,
+    ) -> Result<Transaction<'c, Postgres>, sqlx::Error> {
+        let begun = self.sessions.begin(connection, self.deadline, lock_timeout);
+        begun.await
+    }
+
+    /// Fetches all rows of a statement that stands alone: as a transaction of
+    /// its own where its session would be another one otherwise.
+    pub(crate) async fn fetch_alone(
+        &self,
+        connection: &mut PgConnection,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        if self.sessions == Sessions::Own {
+            return query.fetch_all(connection).await;
+        }
+        let mut transaction = self.begin(connection, None).await?;
+        let rows = query.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(rows)
     }
 
     /// The error of a call whose deadline has passed.
@@ -171,7 +246,7 @@ pub(crate) async fn run<S: Send + Sync + 'static, T: Send + 'static>(
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match once(&pool, &call, &asked, &work).await {
+            let error = match once(&pool, &call, during, &asked, &work).await {
                 Err(error) => error,
                 done => return done,
             };
@@ -223,6 +298,7 @@ pub(crate) fn spoils(error: &Error) -> bool {
 pub(crate) async fn once<S: Sync, T>(
     pool: &PgPool,
     call: &Call,
+    during: During,
     asked: &S,
     work: &impl Work<S, T>,
 ) -> Result<T> {
@@ -230,7 +306,20 @@ pub(crate) async fn once<S: Sync, T>(
     if call.is_abandoned() {
         return Err(Error::new(Kind::Timeout, "nobody waits for the answer"));
     }
-    match timeout_at(call.deadline, work(asked, &mut connection, call)).await {
+    let worked = async {
+        if during != During::Read || call.sessions == Sessions::Own {
+            return work(asked, &mut connection, call).await;
+        }
+        let failed = |e| convert(&e, During::Read);
+        let begun = call.begin(&mut connection, None).await;
+        let mut transaction = begun.map_err(failed)?;
+        let answer = work(asked, &mut transaction, call).await?;
+        if !call.littered.load(Ordering::Acquire) {
+            transaction.commit().await.map_err(failed)?;
+        }
+        Ok(answer)
+    };
+    match timeout_at(call.deadline, worked).await {
         Ok(Ok(answer)) => {
             if call.littered.load(Ordering::Acquire) {
                 connection.close_on_drop();

@@ -24,6 +24,9 @@ pub struct Config {
     /// How many entries one step of a trim removes. A step keeps readers of
     /// the whole store waiting while it runs. Default: 2,000.
     pub trim_chunk: u32,
+    /// Whether a pooler such as PgBouncer gives each transaction another
+    /// session. Default: no.
+    pub transaction_pooler: bool,
 }
 
 impl Config {
@@ -76,6 +79,22 @@ impl Config {
         self
     }
 
+    /// Works through a pooler such as PgBouncer in transaction mode, any
+    /// version: nothing is kept in a session between transactions, neither
+    /// prepared statements nor settings. Each statement that stood alone
+    /// becomes a transaction of its own, which costs two or three round trips
+    /// more and planning each time; in session mode this is not needed.
+    ///
+    /// [`with_pool`](crate::PostgresStore::with_pool): the application's own
+    /// statements on that pool have to do the same
+    /// (`statement_cache_capacity(0)` and `persistent(false)` in sqlx), and
+    /// most poolers refuse the start without `extra_float_digits(None)`.
+    #[must_use]
+    pub fn with_transaction_pooler(mut self, pooler: bool) -> Self {
+        self.transaction_pooler = pooler;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         Limits::TABLE.check_deadline(self.deadline)?;
         let least = |field, n: u32| match n {
@@ -99,6 +118,7 @@ impl Default for Config {
             durability: Durability::Server,
             max_connections: 10,
             trim_chunk: 2_000,
+            transaction_pooler: false,
         }
     }
 }

@@ -30,19 +30,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ledger_core::{Error, Kind, Result};
-use sqlx::{PgConnection, SqlStr};
+use sqlx::PgConnection;
 
 use crate::error::{During, convert};
 use crate::row::{Micros, get};
-use crate::schema::{Names, sql};
+use crate::schema::Names;
+use crate::statement::Statement;
 
 /// The fence of one handle, shared by its readers. It survives between their
 /// polls, so that writers that never end cannot starve them.
 #[derive(Debug)]
 pub(crate) struct Fence {
     state: Mutex<State>,
-    highest: SqlStr,
-    holders: SqlStr,
+    highest: Statement,
+    holders: Statement,
     fences: AtomicU64,
     waits: AtomicU64,
 }
@@ -121,8 +122,8 @@ impl Fence {
         );
         Self {
             state: Mutex::default(),
-            highest: sql(highest),
-            holders: sql(holders),
+            highest: names.statement(highest),
+            holders: names.statement(holders),
             fences: AtomicU64::new(0),
             waits: AtomicU64::new(0),
         }
@@ -185,9 +186,7 @@ impl Fence {
         if self.state().pending.is_some() {
             return Ok(());
         }
-        let row = sqlx::query(self.highest.clone())
-            .fetch_one(&mut *connection)
-            .await;
+        let row = self.highest.query().fetch_one(&mut *connection).await;
         let row = row.map_err(|e| convert(&e, During::Read))?;
         let through = get::<Option<i64>>(&row, 0)?.unwrap_or(least);
         let seen = self.see(connection).await?;
@@ -206,9 +205,7 @@ impl Fence {
     }
 
     async fn see(&self, connection: &mut PgConnection) -> Result<Seen> {
-        let rows = sqlx::query(self.holders.clone())
-            .fetch_all(connection)
-            .await;
+        let rows = self.holders.query().fetch_all(connection).await;
         let rows = rows.map_err(|e| convert(&e, During::Read))?;
         let mut started = 0;
         let mut holders = Vec::new();

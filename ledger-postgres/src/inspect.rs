@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use crate::error::{During, convert};
 use crate::row::{get, stream_name, unsigned};
-use crate::schema::{Names, sql};
+use crate::schema::Names;
 
 pub(crate) async fn stat(
     connection: &mut PgConnection,
@@ -17,7 +17,7 @@ pub(crate) async fn stat(
         streams, entries, ..
     } = names;
     // A row whose head is 0 was left by an append that came to nothing.
-    let query = sql(format!(
+    let query = names.statement(format!(
         "SELECT s.head, f.seq, f.pos, l.pos FROM {streams} s \
          LEFT JOIN LATERAL (SELECT seq, pos FROM {entries} WHERE stream_id = s.id \
                             ORDER BY seq LIMIT 1) f ON true \
@@ -25,7 +25,8 @@ pub(crate) async fn stat(
                             ORDER BY seq DESC LIMIT 1) l ON true \
          WHERE s.name = $1 AND s.head > 0"
     ));
-    let row = sqlx::query(query)
+    let row = query
+        .query()
         .bind(stream.as_str())
         .fetch_optional(connection)
         .await;
@@ -50,13 +51,13 @@ pub(crate) async fn list(
     names: &Names,
     list: &ListStreams,
 ) -> Result<Page<StreamName>> {
-    let query = sql(format!(
+    let query = names.statement(format!(
         "SELECT name FROM {} WHERE name > $1 AND head > 0 ORDER BY name LIMIT {}",
         names.streams,
         list.limit() + 1
     ));
     let after = list.after().map_or("", StreamName::as_str);
-    let rows = sqlx::query(query).bind(after).fetch_all(connection).await;
+    let rows = query.query().bind(after).fetch_all(connection).await;
     let rows = rows.map_err(|e| convert(&e, During::Read))?;
     let end = if rows.len() > list.limit() {
         PageEnd::More

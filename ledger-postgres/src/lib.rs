@@ -81,6 +81,7 @@ mod read;
 mod read_all;
 mod row;
 mod schema;
+mod statement;
 mod store;
 mod transaction;
 mod trim;

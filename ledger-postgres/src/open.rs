@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::BACKEND;
 use crate::append::AppendSql;
-use crate::call::Gate;
+use crate::call::{Gate, Sessions};
 use crate::config::Config;
 use crate::error::{During, convert};
 use crate::fence::Fence;
@@ -121,6 +121,12 @@ pub(crate) async fn own_pool(url: &str, config: &Config) -> Result<PgPool> {
         )
     })?;
     let options = options.disable_statement_logging();
+    let pooled = config.transaction_pooler;
+    let options = match pooled {
+        // Poolers refuse a start with settings that they do not know.
+        true => options.extra_float_digits(None).statement_cache_capacity(0),
+        false => options,
+    };
     let millis = config.deadline.as_millis();
     // Sessions of ours run single statements, at READ COMMITTED whatever the
     // role's default is, and end what nobody waits for any more.
@@ -143,7 +149,13 @@ pub(crate) async fn own_pool(url: &str, config: &Config) -> Result<PgPool> {
         })
         .after_connect(move |connection, _| {
             let settings = settings.clone();
-            Box::pin(async move { connection.execute(sqlx::raw_sql(settings)).await.map(drop) })
+            Box::pin(async move {
+                match pooled {
+                    // They would be those of whoever gets the session next.
+                    true => Ok(()),
+                    false => connection.execute(sqlx::raw_sql(settings)).await.map(drop),
+                }
+            })
         });
     Ok(pool.connect_lazy_with(options))
 }
@@ -160,9 +172,20 @@ pub(crate) async fn open(
     in_task(async move {
         let names = Names::of(&config);
         let mut connection = acquire(&pool, deadline).await?;
+        let sessions = Sessions::of(&config);
         let work = async {
-            let id = identify(&mut connection, &names, missing).await?;
-            check_server(&mut connection, &names, &config).await?;
+            let found = {
+                let begun = sessions.begin(&mut connection, deadline, None).await;
+                let mut transaction = begun.map_err(failed)?;
+                let found = schema::look(&mut transaction, &names).await?;
+                transaction.commit().await.map_err(failed)?;
+                found
+            };
+            let id = identify(&mut connection, &names, found, missing).await?;
+            let begun = sessions.begin(&mut connection, deadline, None).await;
+            let mut transaction = begun.map_err(failed)?;
+            check_server(&mut transaction, &names, &config).await?;
+            transaction.commit().await.map_err(failed)?;
             Ok::<_, Error>(id)
         };
         let id = match timeout_at(deadline, work).await {
@@ -223,6 +246,10 @@ async fn acquire(pool: &PgPool, deadline: Instant) -> Result<PoolConnection<Post
     }
 }
 
+fn failed(error: sqlx::Error) -> Error {
+    convert(&error, During::Read)
+}
+
 fn late() -> Error {
     Error::new(Kind::Timeout, "the deadline of the call has passed")
 }
@@ -230,9 +257,10 @@ fn late() -> Error {
 async fn identify(
     connection: &mut PgConnection,
     names: &Names,
+    found: Found,
     missing: Missing,
 ) -> Result<StoreId> {
-    match schema::look(connection, names).await? {
+    match found {
         Found::Store { format, id } => schema::check_format(format).map(|()| id),
         Found::Pieces => Err(schema::pieces()),
         Found::Nothing if missing == Missing::Refuse => Err(not_there()),
@@ -260,14 +288,17 @@ fn misconfigured(why: &'static str) -> Error {
 
 /// Checks what durability and order depend on. Nothing of it is changed here.
 async fn check_server(connection: &mut PgConnection, names: &Names, config: &Config) -> Result<()> {
-    let row = sqlx::query(
+    let settings = names.statement(
         "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding'), \
                 current_setting('synchronous_commit'), \
-                current_setting('default_transaction_isolation'), pg_is_in_recovery()",
-    )
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(|e| convert(&e, During::Read))?;
+                current_setting('default_transaction_isolation'), pg_is_in_recovery()"
+            .to_owned(),
+    );
+    let row = settings
+        .query()
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|e| convert(&e, During::Read))?;
     if get::<i32>(&row, 0)? < OLDEST_SERVER {
         return Err(misconfigured(
             "the server is too old: PostgreSQL 14 or newer is needed",
@@ -283,7 +314,8 @@ async fn check_server(connection: &mut PgConnection, names: &Names, config: &Con
         return Err(crate::error::weak_commit(setting));
     }
     let isolation: &str = get(&row, 3)?;
-    if !matches!(isolation, "read committed" | "read uncommitted") {
+    // Through a pooler every transaction names its isolation.
+    if !config.transaction_pooler && !matches!(isolation, "read committed" | "read uncommitted") {
         return Err(misconfigured(
             "the connections of the pool default to a stricter isolation than READ COMMITTED; \
              set default_transaction_isolation = 'read committed' for them",
@@ -302,13 +334,13 @@ async fn check_sequence(connection: &mut PgConnection, names: &Names) -> Result<
     let Names {
         pos, entries, meta, ..
     } = names;
-    let text = sql(format!(
+    let text = names.statement(format!(
         "SELECT q.seqcache, q.seqincrement, q.seqcycle, \
                 (SELECT last_value + is_called::int4 FROM {pos}), \
                 greatest((SELECT max(pos) FROM {entries}), (SELECT max(trimmed) FROM {meta}), 0) \
          FROM pg_sequence q WHERE q.seqrelid = '{pos}'::regclass"
     ));
-    let row = sqlx::query(text).fetch_one(connection).await;
+    let row = text.query().fetch_one(connection).await;
     let row = row.map_err(|e| convert(&e, During::Read))?;
     if get::<i64>(&row, 0)? != 1 {
         return Err(misconfigured(

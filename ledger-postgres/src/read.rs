@@ -3,18 +3,19 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use ledger_core::{Error, Kind, Page, PageEnd, Read, Record, Result, StreamName};
-use sqlx::{PgConnection, SqlStr};
+use sqlx::PgConnection;
 
 use crate::error::{During, convert};
 use crate::row::{COLUMNS, get, record, take};
-use crate::schema::{Names, sql};
+use crate::schema::Names;
+use crate::statement::Statement;
 
 /// The highest id that this handle knows to have been assigned. Ids are never
 /// taken back, so that what is below needs no question.
 #[derive(Debug)]
 pub(crate) struct Assigned {
     known: AtomicI64,
-    ask: SqlStr,
+    ask: Statement,
 }
 
 impl Assigned {
@@ -26,7 +27,7 @@ impl Assigned {
         );
         Self {
             known: AtomicI64::new(0),
-            ask: sql(ask),
+            ask: names.statement(ask),
         }
     }
 
@@ -48,7 +49,7 @@ impl Assigned {
         if id <= self.known.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let row = sqlx::query(self.ask.clone()).fetch_one(connection).await;
+        let row = self.ask.query().fetch_one(connection).await;
         let row = row.map_err(|e| convert(&e, during))?;
         self.saw(get(&row, 0)?);
         let known = self.known.load(Ordering::Relaxed);
@@ -93,7 +94,7 @@ pub(crate) fn first_above(names: &Names, n: usize) -> String {
 
 /// The text depends on which parts are asked for, and on the limit: written as
 /// a number it lets the server keep one plan.
-fn statement(names: &Names, read: &Read<i64>) -> SqlStr {
+fn statement(names: &Names, read: &Read<i64>) -> Statement {
     let Names {
         streams, entries, ..
     } = names;
@@ -119,7 +120,7 @@ fn statement(names: &Names, read: &Read<i64>) -> SqlStr {
     }
     let order = if read.is_descending() { "DESC" } else { "ASC" };
     text += &format!(" ORDER BY e.seq {order} LIMIT {}", read.limit() + 1);
-    sql(text)
+    names.statement(text)
 }
 
 /// Reads a page. The second part of the answer: rows were left on the
@@ -139,7 +140,8 @@ pub(crate) async fn read(
     if after >= read.before().copied().unwrap_or(i64::MAX) || from > to {
         return Ok((Page::empty(), false));
     }
-    let mut query = sqlx::query(statement(names, read))
+    let mut query = statement(names, read)
+        .query()
         .bind(stream.as_str())
         .bind(most(from))
         .bind(most(to));

@@ -7,14 +7,15 @@ use ledger_core::{
     Direction, Error, Holdup, Kind, PageEnd, ReadAll, Record, Result, StoreCursor, StorePage,
     StoreRecord, StreamName,
 };
-use sqlx::{PgConnection, SqlStr};
+use sqlx::PgConnection;
 
 use crate::call::Call;
 use crate::error::{During, convert, corrupt};
 use crate::fence::Fence;
 use crate::read::Assigned;
 use crate::row::{COLUMNS, Taken, get, record, stream_name, stream_number, take};
-use crate::schema::{Names, sql};
+use crate::schema::Names;
+use crate::statement::Statement;
 
 /// The position of a descending cursor that has not begun: its reader starts
 /// at the settled end, wherever that will be.
@@ -192,10 +193,10 @@ impl Reader<'_> {
         let pids: Vec<i32> = holders.iter().filter_map(|h| h.pid).collect();
         // Without pg_read_all_stats the server shows another role's sessions
         // without these.
-        let rows = sqlx::query(
-            "SELECT pid, state, xact_start::text FROM pg_stat_activity WHERE pid = ANY($1)",
+        let sessions = self.names.statement(
+            "SELECT pid, state, xact_start::text FROM pg_stat_activity WHERE pid = ANY($1)".into(),
         );
-        let rows = rows.bind(&pids).fetch_all(connection).await;
+        let rows = sessions.query().bind(&pids).fetch_all(connection).await;
         let rows = rows.map_err(|e| convert(&e, During::Read))?;
         let mut sessions = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -234,7 +235,7 @@ impl Reader<'_> {
         limit: usize,
     ) -> Result<Taken<(i64, Record<i64>)>> {
         let statement = self.statement(through.is_some(), limit);
-        let mut query = sqlx::query(statement).bind(above);
+        let mut query = statement.query().bind(above);
         if let Some(through) = through {
             query = query.bind(through);
         }
@@ -250,12 +251,12 @@ impl Reader<'_> {
         Ok(taken)
     }
 
-    fn statement(&self, descending: bool, limit: usize) -> SqlStr {
+    fn statement(&self, descending: bool, limit: usize) -> Statement {
         let (bound, order) = match descending {
             true => (" AND e.pos <= $2", "DESC"),
             false => ("", "ASC"),
         };
-        sql(format!(
+        self.names.statement(format!(
             "SELECT {COLUMNS} FROM {} e WHERE e.pos > $1{bound} ORDER BY e.pos {order} LIMIT {}",
             self.names.entries,
             limit + 1
@@ -302,7 +303,11 @@ pub(crate) async fn names_of(
         return Ok(HashMap::new());
     }
     let text = format!("SELECT id, name FROM {} WHERE id = ANY($1)", names.streams);
-    let rows = sqlx::query(sql(text)).bind(streams).fetch_all(connection);
+    let rows = names
+        .statement(text)
+        .query()
+        .bind(streams)
+        .fetch_all(connection);
     let rows = rows.await.map_err(|e| convert(&e, During::Read))?;
     let named = |row| Ok((get(row, 0)?, stream_name(get(row, 1)?)?));
     rows.iter().map(named).collect()

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqlSafeStr, S
 use crate::BACKEND;
 use crate::config::Config;
 use crate::error::{During, bad_row, convert, corrupt};
+use crate::statement::Statement;
 
 /// The newest format of the tables that this release knows.
 pub(crate) const FORMAT: u32 = 1;
@@ -25,6 +26,8 @@ pub(crate) struct Names {
     pub(crate) checkpoints: String,
     /// The index that knows the dedup keys, as errors name it.
     pub(crate) dedup_index: String,
+    /// Whether sessions keep prepared statements.
+    kept: bool,
 }
 
 impl Names {
@@ -38,9 +41,17 @@ impl Names {
             meta: table("meta"),
             checkpoints: table("checkpoints"),
             dedup_index: format!("{prefix}_entries_dedup_key"),
+            kept: !config.transaction_pooler,
             schema: schema.clone(),
             prefix: prefix.clone(),
         }
+    }
+}
+
+impl Names {
+    /// A statement on these tables.
+    pub(crate) fn statement(&self, text: String) -> Statement {
+        Statement::new(sql(text), self.kept)
     }
 }
 
@@ -150,13 +161,15 @@ pub(crate) async fn look(connection: &mut PgConnection, names: &Names) -> Result
     // made while this transaction waited for the lock of the migration.
     let prefix = &names.prefix;
     let tables = ["meta", "entries", "streams", "pos"].map(|name| format!("{prefix}_{name}"));
-    let query = sqlx::query(
+    let query = names.statement(
         "SELECT count(*) FILTER (WHERE c.relname = $2) > 0, \
                 count(*) FILTER (WHERE c.relname <> $2) > 0 \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = $1 AND c.relname = ANY($3)",
+         WHERE n.nspname = $1 AND c.relname = ANY($3)"
+            .to_owned(),
     );
     let query = query
+        .query()
         .bind(names.schema.as_str())
         .bind(&tables[0])
         .bind(&tables[..]);
@@ -171,7 +184,11 @@ pub(crate) async fn look(connection: &mut PgConnection, names: &Names) -> Result
         });
     }
     let text = format!("SELECT format, store::text FROM {}", names.meta);
-    let row = sqlx::query(sql(text)).fetch_optional(connection).await;
+    let row = names
+        .statement(text)
+        .query()
+        .fetch_optional(connection)
+        .await;
     let row = row.map_err(|e| convert(&e, During::Read))?;
     let row = row.ok_or_else(|| corrupt("the row that names the format is missing"))?;
     let format = u32::try_from(get::<i32>(&row, 0)?).unwrap_or(0);
@@ -205,7 +222,9 @@ pub(crate) async fn migrate(connection: &mut PgConnection, names: &Names) -> Res
     // With a snapshot of before the lock, the look under it would be worthless.
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
     let mut transaction = connection.begin_with(begin).await.map_err(failed)?;
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+    names
+        .statement("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))".to_owned())
+        .query()
         .bind(format!("ledger migrates {}", names.meta))
         .execute(&mut *transaction)
         .await
@@ -219,7 +238,9 @@ pub(crate) async fn migrate(connection: &mut PgConnection, names: &Names) -> Res
         Found::Nothing => StoreId::random(),
     };
     // IF NOT EXISTS asks for the right to make schemas even where it is there.
-    let row = sqlx::query("SELECT to_regnamespace($1) IS NULL")
+    let row = names
+        .statement("SELECT to_regnamespace($1) IS NULL".to_owned())
+        .query()
         .bind(names.schema.as_str())
         .fetch_one(&mut *transaction)
         .await

@@ -14,7 +14,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use tokio::time::{Instant, timeout_at};
 
 use crate::append::{AppendSql, Request, Within, append};
-use crate::call::{Call, Gate, Work, run};
+use crate::call::{Call, Gate, Sessions, Work, run};
 use crate::config::Config;
 use crate::error::During;
 use crate::fence::{Fence, FenceStats};
@@ -122,7 +122,7 @@ impl Inner {
         request: R,
         work: impl Work<Asked<R>, T>,
     ) -> Result<T> {
-        let deadline = Call::new(self.config.deadline).deadline;
+        let deadline = Instant::now() + self.config.deadline;
         self.run_by(deadline, during, request, work).await
     }
 
@@ -134,9 +134,14 @@ impl Inner {
         request: R,
         work: impl Work<Asked<R>, T>,
     ) -> Result<T> {
-        let call = Call::until(deadline);
+        let call = self.call(deadline);
         let asked = (self.clone(), request);
         run(&self.pool, &self.gate, call, during, asked, work).await
+    }
+
+    /// A call on a connection of the pool.
+    pub(crate) fn call(&self, deadline: Instant) -> Call {
+        Call::until(deadline, Sessions::of(&self.config))
     }
 
     pub(crate) fn reader(&self) -> Reader<'_> {
@@ -275,7 +280,7 @@ impl Store<i64> for PostgresStore {
     }
 
     async fn read_all(&self, read: &ReadAll) -> Result<StorePage<i64>> {
-        let deadline = Call::new(self.inner.config.deadline).deadline;
+        let deadline = Instant::now() + self.inner.config.deadline;
         let page = self.inner.run_by(
             deadline,
             During::Read,

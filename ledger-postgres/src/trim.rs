@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::error::{During, convert};
 use crate::read::first_above;
 use crate::row::{get, unsigned};
-use crate::schema::{Names, sql};
+use crate::schema::Names;
 
 /// Removes the entries up to an id, oldest first.
 ///
@@ -29,18 +29,18 @@ pub(crate) async fn trim(
         ..
     } = names;
     let failed = |e: sqlx::Error| convert(&e, During::Read);
-    let bound = sql(format!("SELECT {}", first_above(names, 2)));
-    let row = sqlx::query(bound)
-        .bind(stream.as_str())
-        .bind(through)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    // Nothing is retained, or there is no such stream.
-    let Some(bound) = get::<Option<i64>>(&row, 0)? else {
+    let bound = names.statement(format!("SELECT {}", first_above(names, 2)));
+    let query = bound.query().bind(stream.as_str()).bind(through);
+    let rows = call.fetch_alone(&mut *connection, query).await;
+    let rows = rows.map_err(failed)?;
+    let Some(row) = rows.first() else {
         return Ok(0);
     };
-    let step = sql(format!(
+    // Nothing is retained, or there is no such stream.
+    let Some(bound) = get::<Option<i64>>(row, 0)? else {
+        return Ok(0);
+    };
+    let step = names.statement(format!(
         "WITH doomed AS MATERIALIZED (\
            SELECT e.stream_id, e.seq FROM {entries} e \
            WHERE e.stream_id = (SELECT id FROM {streams} WHERE name = $1) AND e.seq < $2 \
@@ -55,8 +55,10 @@ pub(crate) async fn trim(
     ));
     let mut removed = 0;
     loop {
-        let query = sqlx::query(step.clone()).bind(stream.as_str()).bind(bound);
-        let rows = call.writing(query.fetch_all(&mut *connection)).await;
+        let query = step.query().bind(stream.as_str()).bind(bound);
+        let rows = call
+            .writing(call.fetch_alone(&mut *connection, query))
+            .await;
         let rows = rows.map_err(|e| convert(&e, During::Write))?;
         let Some(row) = rows.first() else {
             return Ok(removed);

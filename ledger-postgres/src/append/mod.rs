@@ -6,8 +6,8 @@ mod sql;
 
 use ledger_core::backend::event;
 use ledger_core::{Error, Kind, Receipts, Result};
+use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
-use sqlx::{Connection, PgConnection};
 
 pub(crate) use request::Request;
 pub(crate) use sql::{AppendSql, EXISTS};
@@ -76,14 +76,14 @@ pub(crate) async fn append(
             Step::Lean => lean(connection, sql, request, call, within).await,
             Step::One => one(connection, sql, request, call, within).await,
             Step::Look => {
-                let seen = look(connection, sql, request, within).await?;
+                let seen = look(connection, sql, request, call, within).await?;
                 if !sql.durability.accepts(&seen.setting) && request.has_fresh(&seen) {
                     return Err(weak_commit(&seen.setting));
                 }
                 let unseen = seen.head.is_none() && request.keyed && request.expects_something();
                 if unseen && !born {
                     // The stream, and in it the originals, may be on their way.
-                    wait_for_birth(connection, sql, request).await?;
+                    wait_for_birth(connection, sql, request, call).await?;
                     born = true;
                     continue;
                 }
@@ -132,7 +132,7 @@ async fn lean(
     let statement = request.lean(&sql.lean_any, &sql.lean);
     // All rows are fetched: the server commits only after the last one, and an
     // answer taken from the first row would be an acknowledgement too early.
-    let rows = call.writing(statement.fetch_all(connection)).await;
+    let rows = call.writing(call.fetch_alone(connection, statement)).await;
     match wrote(rows, sql, within)? {
         Some(rows) => Ok(request
             .lean_receipts(&rows)?
@@ -149,7 +149,7 @@ async fn one(
     within: Within,
 ) -> Result<Wrote> {
     let statement = request.one(&sql.one);
-    let rows = call.writing(statement.fetch_all(connection)).await;
+    let rows = call.writing(call.fetch_alone(connection, statement)).await;
     match wrote(rows, sql, within)? {
         Some(rows) => Ok(request
             .one_receipts(&rows)?
@@ -181,9 +181,10 @@ async fn look(
     connection: &mut PgConnection,
     sql: &AppendSql,
     request: &Request,
+    call: &Call,
     within: Within,
 ) -> Result<request::Seen> {
-    let rows = request.look(&sql.look).fetch_all(connection).await;
+    let rows = call.fetch_alone(connection, request.look(&sql.look)).await;
     let during = match within {
         // It writes nothing, and what was sent before it was not applied.
         Within::Autocommit => During::Read,
@@ -203,12 +204,12 @@ async fn lock(
 ) -> Result<()> {
     let failed = |e: sqlx::Error| convert(&e, During::Transaction);
     for _ in 0..2 {
-        let locked = sqlx::query(sql.lock.clone()).bind(request.stream.as_str());
+        let locked = sql.lock.query().bind(request.stream.as_str());
         let rows = call.writing(locked.fetch_all(&mut *connection)).await;
         if !rows.map_err(failed)?.is_empty() {
             return Ok(());
         }
-        let made = sqlx::query(sql.make.clone()).bind(request.stream.as_str());
+        let made = sql.make.query().bind(request.stream.as_str());
         let made = call.writing(made.execute(&mut *connection)).await;
         made.map_err(failed)?;
     }
@@ -224,10 +225,11 @@ async fn wait_for_birth(
     connection: &mut PgConnection,
     sql: &AppendSql,
     request: &Request,
+    call: &Call,
 ) -> Result<()> {
     let wait = async {
-        let mut transaction = connection.begin().await?;
-        let made = sqlx::query(sql.make.clone()).bind(request.stream.as_str());
+        let mut transaction = call.begin(connection, None).await?;
+        let made = sql.make.query().bind(request.stream.as_str());
         let made = made.execute(&mut *transaction).await;
         transaction.rollback().await?;
         made.map(drop)

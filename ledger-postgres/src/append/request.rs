@@ -6,10 +6,11 @@ use ledger_core::backend::{Original, plan, plan_expecting};
 use ledger_core::{Batch, Error, Expected, Kind, RawEntry, Receipts, Result, StreamName};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{Postgres, Row, SqlStr};
+use sqlx::{Postgres, Row};
 
 use super::sql::EXISTS;
 use crate::error::{bad_row, corrupt};
+use crate::statement::Statement;
 
 /// A batch on its way. Entries whose key an earlier one of the batch carries
 /// are not sent: they repeat that one.
@@ -119,9 +120,10 @@ impl Request {
         }
     }
 
-    fn bound(&self, statement: &SqlStr) -> Query<'_, Postgres, PgArguments> {
+    fn bound(&self, statement: &Statement) -> Query<'_, Postgres, PgArguments> {
         let order_key = |e: &'_ RawEntry| e.order_key.clone().unwrap_or_default();
-        sqlx::query(statement.clone())
+        statement
+            .query()
             .bind(self.stream.as_str())
             .bind(self.payloads())
             .bind(self.entries().map(order_key).collect::<Vec<_>>())
@@ -133,8 +135,8 @@ impl Request {
 
     pub(super) fn lean(
         &self,
-        any: &SqlStr,
-        expecting: &SqlStr,
+        any: &Statement,
+        expecting: &Statement,
     ) -> Query<'_, Postgres, PgArguments> {
         match self.expected_version() {
             None => self.bound(any),
@@ -142,17 +144,18 @@ impl Request {
         }
     }
 
-    pub(super) fn one(&self, statement: &SqlStr) -> Query<'_, Postgres, PgArguments> {
+    pub(super) fn one(&self, statement: &Statement) -> Query<'_, Postgres, PgArguments> {
         self.bound(statement)
             .bind(self.expected_version())
             .bind(self.batch.verifies_duplicates())
     }
 
     /// Contents go along only where they are compared.
-    pub(super) fn look(&self, statement: &SqlStr) -> Query<'_, Postgres, PgArguments> {
+    pub(super) fn look(&self, statement: &Statement) -> Query<'_, Postgres, PgArguments> {
         let verify = self.batch.verifies_duplicates();
         let keys = if self.keyed { self.keys() } else { Vec::new() };
-        sqlx::query(statement.clone())
+        statement
+            .query()
             .bind(self.stream.as_str())
             .bind(keys)
             .bind(if verify { self.payloads() } else { Vec::new() })

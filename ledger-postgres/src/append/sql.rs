@@ -8,10 +8,9 @@
 //! asked for: the session's setting can change after the store was opened, and
 //! a caller's transaction can have one of its own.
 
-use sqlx::SqlStr;
-
 use crate::config::Durability;
-use crate::schema::{Names, sql};
+use crate::schema::Names;
+use crate::statement::Statement;
 
 /// `$n` of the expected version where the stream has to exist; other negative
 /// numbers do not occur, and NULL is any version.
@@ -21,17 +20,17 @@ pub(crate) const EXISTS: i64 = -1;
 #[derive(Clone, Debug)]
 pub(crate) struct AppendSql {
     /// One entry after the other, any version. Raises 23505 on a repeat.
-    pub(super) lean_any: SqlStr,
+    pub(super) lean_any: Statement,
     /// The same with an expected version, `$8`.
-    pub(super) lean: SqlStr,
+    pub(super) lean: Statement,
     /// Looks for repeats first, and answers for each entry.
-    pub(super) one: SqlStr,
+    pub(super) one: Statement,
     /// Head, commit setting and originals of the keys, in one snapshot.
-    pub(super) look: SqlStr,
+    pub(super) look: Statement,
     /// Locks the row of a stream.
-    pub(super) lock: SqlStr,
+    pub(super) lock: Statement,
     /// Makes the row of a stream, or waits for whoever is making it.
-    pub(super) make: SqlStr,
+    pub(super) make: Statement,
     /// The index that knows the dedup keys.
     pub(crate) dedup_index: String,
     /// What an append has to survive.
@@ -41,8 +40,8 @@ pub(crate) struct AppendSql {
 impl AppendSql {
     pub(crate) fn new(names: &Names, durability: Durability) -> Self {
         Self {
-            lean_any: sql(lean(names, durability, "", "")),
-            lean: sql(lean(
+            lean_any: names.statement(lean(names, durability, "", "")),
+            lean: names.statement(lean(
                 names,
                 durability,
                 &format!(
@@ -51,13 +50,13 @@ impl AppendSql {
                 ),
                 "WHERE t.head = $8 OR ($8 = -1 AND t.head > 0)",
             )),
-            one: sql(one(names, durability)),
-            look: sql(look(names)),
-            lock: sql(format!(
+            one: names.statement(one(names, durability)),
+            look: names.statement(look(names)),
+            lock: names.statement(format!(
                 "SELECT 1 FROM {} WHERE name = $1 FOR NO KEY UPDATE",
                 names.streams
             )),
-            make: sql(format!(
+            make: names.statement(format!(
                 "INSERT INTO {} (name) VALUES ($1) ON CONFLICT (name) DO NOTHING",
                 names.streams
             )),

@@ -6,6 +6,7 @@
 //! was decided rightly, and what was not is decided under the locks.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use ledger_core::{Error, Expected, Kind, Receipts, Result};
 use sqlx::PgConnection;
@@ -77,7 +78,8 @@ impl<'g> Fast<'g> {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let number = |n: usize| i32::try_from(n + 1).unwrap_or(i32::MAX);
         let columns = Columns::of(fresh);
-        let mut query = sqlx::query(statement.clone())
+        let mut query = statement
+            .query()
             .bind(self.draft.names())
             .bind(parts.iter().map(|p| signed(p.added)).collect::<Vec<_>>())
             .bind(fresh.iter().map(|f| number(f.part)).collect::<Vec<_>>())
@@ -88,11 +90,11 @@ impl<'g> Fast<'g> {
             .bind(columns.schema_version)
             .bind(columns.metadata)
             .bind(columns.content_type)
-            .bind(lock_timeout(parts.len()));
+            .bind(lock_timeout(parts.len()).map(|wait| wait.as_millis().to_string()));
         if expecting {
             query = query.bind(&self.expected);
         }
-        match call.writing(query.fetch_all(connection)).await {
+        match call.writing(call.fetch_alone(connection, query)).await {
             Ok(rows) => self.answers(&rows).map(Wrote::Streams),
             Err(e) if is_duplicate(&e, dedup_index) => Ok(Wrote::Repeat),
             Err(e) => Err(convert(&e, During::Write)),
@@ -137,8 +139,8 @@ impl<'g> Fast<'g> {
 }
 
 /// How long a group of several streams waits for the lock of one.
-pub(super) fn lock_timeout(streams: usize) -> Option<String> {
-    (streams > 1).then(|| PATIENCE.as_millis().to_string())
+pub(super) fn lock_timeout(streams: usize) -> Option<Duration> {
+    (streams > 1).then_some(PATIENCE)
 }
 
 /// Something was written, so the outcome of the requests is not known.

@@ -7,8 +7,7 @@ use std::collections::HashMap;
 
 use ledger_core::backend::Original;
 use ledger_core::{Error, Kind, Receipts, Result};
-use sqlx::{Connection, PgConnection};
-use tokio::time::Instant;
+use sqlx::PgConnection;
 
 use super::draft::{Columns, Draft, Places, Spot, placed};
 use super::fast::lock_timeout;
@@ -45,17 +44,9 @@ pub(super) async fn write(
     // Nothing is applied before the COMMIT is sent.
     let failed = |e: sqlx::Error| convert(&e, During::Read);
     let mut draft = Draft::of(group);
-    // If this process stops in between, the locks are not held for ever.
-    let idle = call.deadline.saturating_duration_since(Instant::now());
-    let mut begin = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; \
-         SET LOCAL idle_in_transaction_session_timeout = {}",
-        idle.as_millis().max(1)
-    );
-    if let Some(millis) = lock_timeout(draft.parts.len()) {
-        begin += &format!("; SET LOCAL lock_timeout = {millis}");
-    }
-    let begun = connection.begin_with(crate::schema::sql(begin)).await;
+    let begun = call
+        .begin(connection, lock_timeout(draft.parts.len()))
+        .await;
     let mut transaction = begun.map_err(failed)?;
     let locked = lock(&mut transaction, sql, &mut draft).await?;
     let originals = originals(&mut transaction, sql, &draft, &locked, group).await?;
@@ -103,7 +94,7 @@ async fn lock(
     sql: &GroupSql,
     draft: &mut Draft<'_>,
 ) -> Result<Locked> {
-    let query = sqlx::query(sql.lock.clone()).bind(draft.names());
+    let query = sql.lock.query().bind(draft.names());
     let rows = query.fetch_all(connection).await;
     let rows = rows.map_err(|e| convert(&e, During::Read))?;
     let mut ids = vec![0; draft.parts.len()];
@@ -153,7 +144,9 @@ async fn originals(
     if asked.is_empty() {
         return Ok(Originals::new());
     }
-    let query = sqlx::query(sql.originals.clone())
+    let query = sql
+        .originals
+        .query()
         .bind(ids)
         .bind(keys)
         .bind(payloads)
@@ -191,7 +184,9 @@ async fn insert(
     let version = |fresh: &super::draft::Fresh<'_>| draft.parts[fresh.part].head + fresh.nth;
     let id = |fresh: &super::draft::Fresh<'_>| locked.ids[fresh.part];
     let columns = Columns::of(&draft.fresh);
-    let query = sqlx::query(sql.write.clone())
+    let query = sql
+        .write
+        .query()
         .bind(changed.iter().map(|(_, id)| **id).collect::<Vec<_>>())
         .bind(changed.iter().map(head).collect::<Vec<_>>())
         .bind(draft.fresh.iter().map(id).collect::<Vec<_>>())

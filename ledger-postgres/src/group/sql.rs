@@ -4,35 +4,34 @@
 //! CTE, nothing is written where `synchronous_commit` is too weak, and the
 //! clock is read under the lock of the stream.
 
-use sqlx::SqlStr;
-
 use crate::append::EXISTS;
 use crate::config::Durability;
-use crate::schema::{Names, sql};
+use crate::schema::Names;
+use crate::statement::Statement;
 
 #[derive(Clone, Debug)]
 pub(crate) struct GroupSql {
     /// Heads and entries, where no version is expected.
-    pub(super) any: SqlStr,
+    pub(super) any: Statement,
     /// The same, where the first request of a stream may expect a version,
     /// `$12`.
-    pub(super) expecting: SqlStr,
+    pub(super) expecting: Statement,
     /// Makes and locks the rows of streams.
-    pub(super) lock: SqlStr,
+    pub(super) lock: Statement,
     /// The originals of dedup keys.
-    pub(super) originals: SqlStr,
+    pub(super) originals: Statement,
     /// Heads and entries with the versions that were decided.
-    pub(super) write: SqlStr,
+    pub(super) write: Statement,
 }
 
 impl GroupSql {
     pub(crate) fn new(names: &Names, durability: Durability) -> Self {
         Self {
-            any: sql(one_statement(names, durability, false)),
-            expecting: sql(one_statement(names, durability, true)),
-            lock: sql(lock(names)),
-            originals: sql(originals(names)),
-            write: sql(write(names)),
+            any: names.statement(one_statement(names, durability, false)),
+            expecting: names.statement(one_statement(names, durability, true)),
+            lock: names.statement(lock(names)),
+            originals: names.statement(originals(names)),
+            write: names.statement(write(names)),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::ticket::{Late, TakeBack, Ticket};
 use crate::BACKEND;
 use crate::append::{self, Request, Within};
 use crate::call::{self, Call};
+use crate::error::During;
 use crate::store::Inner;
 
 /// After a repeat, so many groups with keys go as a transaction at once.
@@ -280,11 +281,12 @@ fn refuse(group: Vec<Member>, why: &Error) {
 async fn alone(inner: &Arc<Inner>, member: Member) {
     count(&inner.groups.counters.alone, 1);
     member.ticket.connecting();
-    let call = Call::until(member.deadline);
+    let call = inner.call(member.deadline);
     let asked = (inner.clone(), member);
     let done = call::once(
         &inner.pool,
         &call,
+        During::Write,
         &asked,
         &|(inner, member): &(Arc<Inner>, Member), connection: &mut PgConnection, call: &Call| {
             if !member.ticket.claim_alone() {
@@ -308,7 +310,7 @@ async fn together(inner: &Arc<Inner>, group: &mut Vec<Member>, lock: bool) -> Ou
     for member in &*group {
         member.ticket.connecting();
     }
-    let call = Call::until(deadline);
+    let call = inner.call(deadline);
     let mut connection = match call::connect(&inner.pool, &call).await {
         Ok(connection) => connection,
         Err(why) => return Outcome::Failed(why),
