@@ -57,6 +57,32 @@ impl Gate {
     }
 }
 
+/// Where statements run that read: in a transaction, if their session would
+/// be another one otherwise.
+pub(crate) enum Span<'c> {
+    Plain(&'c mut PgConnection),
+    Transaction(Transaction<'c, Postgres>),
+}
+
+impl Span<'_> {
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Plain(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+
+    pub(crate) async fn end(self) -> Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Transaction(transaction) => {
+                let ended = transaction.commit().await;
+                ended.map_err(|e| convert(&e, During::Read))
+            }
+        }
+    }
+}
+
 /// What a piece of work knows about its call.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -85,6 +111,22 @@ impl Sessions {
         match config.transaction_pooler {
             true => Self::Pooled,
             false => Self::Own,
+        }
+    }
+
+    /// Where statements run that read.
+    pub(crate) async fn span<'c>(
+        self,
+        connection: &'c mut PgConnection,
+        deadline: Instant,
+    ) -> Result<Span<'c>> {
+        match self {
+            Self::Own => Ok(Span::Plain(connection)),
+            Self::Pooled => {
+                let begun = self.begin(connection, deadline, None).await;
+                let begun = begun.map_err(|e| convert(&e, During::Read));
+                begun.map(Span::Transaction)
+            }
         }
     }
 
@@ -307,15 +349,13 @@ pub(crate) async fn once<S: Sync, T>(
         return Err(Error::new(Kind::Timeout, "nobody waits for the answer"));
     }
     let worked = async {
-        if during != During::Read || call.sessions == Sessions::Own {
+        if during != During::Read {
             return work(asked, &mut connection, call).await;
         }
-        let failed = |e| convert(&e, During::Read);
-        let begun = call.begin(&mut connection, None).await;
-        let mut transaction = begun.map_err(failed)?;
-        let answer = work(asked, &mut transaction, call).await?;
+        let mut span = call.sessions.span(&mut connection, call.deadline).await?;
+        let answer = work(asked, span.connection(), call).await?;
         if !call.littered.load(Ordering::Acquire) {
-            transaction.commit().await.map_err(failed)?;
+            span.end().await?;
         }
         Ok(answer)
     };

@@ -174,18 +174,13 @@ pub(crate) async fn open(
         let mut connection = acquire(&pool, deadline).await?;
         let sessions = Sessions::of(&config);
         let work = async {
-            let found = {
-                let begun = sessions.begin(&mut connection, deadline, None).await;
-                let mut transaction = begun.map_err(failed)?;
-                let found = schema::look(&mut transaction, &names).await?;
-                transaction.commit().await.map_err(failed)?;
-                found
-            };
+            let mut span = sessions.span(&mut connection, deadline).await?;
+            let found = schema::look(span.connection(), &names).await?;
+            span.end().await?;
             let id = identify(&mut connection, &names, found, missing).await?;
-            let begun = sessions.begin(&mut connection, deadline, None).await;
-            let mut transaction = begun.map_err(failed)?;
-            check_server(&mut transaction, &names, &config).await?;
-            transaction.commit().await.map_err(failed)?;
+            let mut span = sessions.span(&mut connection, deadline).await?;
+            check_server(span.connection(), &names, &config).await?;
+            span.end().await?;
             Ok::<_, Error>(id)
         };
         let id = match timeout_at(deadline, work).await {
@@ -244,10 +239,6 @@ async fn acquire(pool: &PgPool, deadline: Instant) -> Result<PoolConnection<Post
             "no connection within the deadline",
         )),
     }
-}
-
-fn failed(error: sqlx::Error) -> Error {
-    convert(&error, During::Read)
 }
 
 fn late() -> Error {

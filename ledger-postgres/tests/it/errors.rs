@@ -58,14 +58,15 @@ async fn each_sqlstate_has_its_kind_outcome_and_advice() {
         assert!(source.to_string().contains(code), "{source}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
-    // These are repeated until the deadline, and were never applied.
+    // These are repeated until the deadline, and were never applied. If the
+    // deadline comes in the middle of a statement, the call cannot know.
     for code in ["40001", "40P01", "55P03"] {
         let error = append(&impatient, "a", code).await.unwrap_err();
-        assert_eq!(error.applied(), Applied::No, "{code}");
-        assert!(
-            matches!(error.kind(), Kind::Timeout | Kind::Contention),
-            "{error}"
-        );
+        match error.kind() {
+            Kind::Timeout => {}
+            Kind::Contention => assert_eq!(error.applied(), Applied::No, "{code}"),
+            _ => panic!("{code}: {error}"),
+        }
     }
     // In a caller's transaction each of them ends the transaction.
     let pool = sqlx::PgPool::connect(&place.url()).await.unwrap();

@@ -2,22 +2,32 @@
 //! something meanwhile.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ledger_core::{Applied, Expected, Store, StoreOrder};
+use ledger_core::{Applied, Expected, Store, StoreOrder, StreamName};
 use ledger_postgres::PostgresStore;
 use ledger_storetest::history::{Client, Numbered, Recorder, Summary, check};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::support::name;
+use crate::support::{Patience, name};
 
 /// Clients and readers at work.
 pub(crate) struct Load {
     recorder: Recorder<i64>,
     stop: Arc<AtomicBool>,
+    told: Arc<Told>,
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What the clients were told.
+#[derive(Debug, Default)]
+struct Told {
+    unknown: AtomicU64,
+    stored: AtomicU64,
+    /// Not applied, and not a conflict.
+    refused: AtomicU64,
 }
 
 impl Load {
@@ -25,10 +35,11 @@ impl Load {
     pub(crate) fn start(writing: &PostgresStore, reading: &PostgresStore, clients: u64) -> Self {
         let recorder = Recorder::new();
         let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::new(Told::default());
         let mut tasks = Vec::new();
         for n in 0..clients {
             let client = Client::new(&recorder, Arc::new(writing.clone()) as Arc<dyn Store<i64>>);
-            tasks.push(tokio::spawn(write(client, n, stop.clone())));
+            tasks.push(tokio::spawn(write(client, n, stop.clone(), told.clone())));
         }
         for _ in 0..2 {
             let client = Client::new(&recorder, Arc::new(reading.clone()) as Arc<dyn Store<i64>>);
@@ -37,7 +48,32 @@ impl Load {
         Self {
             recorder,
             stop,
+            told,
             tasks,
+        }
+    }
+
+    /// How many appends had an unknown outcome so far.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.told.unknown.load(Ordering::Relaxed)
+    }
+
+    /// How many were acknowledged so far.
+    pub(crate) fn stored(&self) -> u64 {
+        self.told.stored.load(Ordering::Relaxed)
+    }
+
+    /// How many were not applied so far, conflicts aside.
+    pub(crate) fn refused(&self) -> u64 {
+        self.told.refused.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more were acknowledged.
+    pub(crate) async fn goes_on(&self, more: u64) {
+        let (wanted, patience) = (self.stored() + more, Patience::new());
+        while self.stored() < wanted {
+            patience.check(&self.told);
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -52,7 +88,7 @@ impl Load {
     }
 }
 
-async fn write(client: Client<i64>, seed: u64, stop: Arc<AtomicBool>) {
+async fn write(client: Client<i64>, seed: u64, stop: Arc<AtomicBool>, told: Arc<Told>) {
     let mut rng = fastrand::Rng::with_seed(seed);
     while !stop.load(Ordering::Acquire) {
         // One stream is hot.
@@ -87,7 +123,7 @@ async fn write(client: Client<i64>, seed: u64, stop: Arc<AtomicBool>) {
             let _ = timeout(patience, appending).await;
             continue;
         }
-        append(&client, &stream, &entries, expected).await;
+        append(&client, &told, &stream, &entries, expected).await;
         if rng.u8(0..8) == 0 {
             tokio::time::sleep(Duration::from_micros(rng.u64(0..2_000))).await;
         }
@@ -97,20 +133,27 @@ async fn write(client: Client<i64>, seed: u64, stop: Arc<AtomicBool>) {
 /// Appends, and again with the same keys if the outcome is unknown.
 async fn append(
     client: &Client<i64>,
-    stream: &ledger_core::StreamName,
+    told: &Told,
+    stream: &StreamName,
     entries: &[Numbered],
     expected: Expected,
 ) {
+    let keyed = entries.iter().all(|entry| entry.key.is_some());
     for _ in 0..5 {
         let Err(error) = client.append(stream, entries, expected).await else {
+            told.stored.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let keyed = entries.iter().all(|entry| entry.raw().dedup_key.is_some());
+        if error.is_conflict() {
+            return;
+        }
+        let count = match error.applied() {
+            Applied::Unknown => &told.unknown,
+            Applied::No => &told.refused,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(5)).await;
         if error.applied() == Applied::No || !keyed {
-            if error.is_conflict() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
             return;
         }
     }

@@ -9,6 +9,7 @@ mod appends;
 mod conformance;
 mod dropping;
 mod errors;
+mod faults;
 mod grouping;
 mod history;
 mod load;

@@ -9,7 +9,7 @@ use ledger_core::{
     Record, Result, Store, StorePage, StreamName,
 };
 use ledger_postgres::{Config, PostgresStore};
-use ledger_testkit::{Postgres, Schema};
+use ledger_testkit::{Postgres, Proxy, Schema};
 
 /// A store in a schema of its own.
 pub(crate) struct Place {
@@ -39,6 +39,24 @@ impl Place {
 
     pub(crate) fn url(&self) -> String {
         self.schema.database.url()
+    }
+
+    /// The URL through a proxy before the server, in plain bytes.
+    pub(crate) fn url_through(&self, port: u16) -> String {
+        use sqlx::ConnectOptions;
+        use sqlx::postgres::PgSslMode;
+        let options = self.schema.database.options().clone();
+        let options = options.host("127.0.0.1").port(port);
+        let mut url = options.ssl_mode(PgSslMode::Disable).to_url_lossy();
+        url.set_query(Some("sslmode=disable"));
+        url.to_string()
+    }
+
+    /// A proxy before the server.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        let options = self.schema.database.options();
+        let server = format!("{}:{}", options.get_host(), options.get_port());
+        Proxy::start(server).await.unwrap()
     }
 
     pub(crate) async fn open(&self) -> PostgresStore {
