@@ -1,6 +1,7 @@
 //! The index of a segment that is being written.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::{List, StreamRow};
 
@@ -26,6 +27,13 @@ pub(super) enum Numbers {
 }
 
 impl Numbers {
+    fn push(&mut self, number: u32) {
+        match self {
+            Self::One(first) => *self = Self::Many(vec![*first, number]),
+            Self::Many(numbers) => numbers.push(number),
+        }
+    }
+
     pub(super) fn as_slice(&self) -> &[u32] {
         match self {
             Self::One(number) => std::slice::from_ref(number),
@@ -58,14 +66,10 @@ impl MemoryIndex {
             self.order.entry(hash).or_default().push(number);
         }
         if let Some(hash) = entry.dedup {
-            let numbers = self.dedup.entry(hash);
-            numbers
-                .and_modify(|numbers| {
-                    let mut many = numbers.as_slice().to_vec();
-                    many.push(number);
-                    *numbers = Numbers::Many(many);
-                })
-                .or_insert(Numbers::One(number));
+            match self.dedup.entry(hash) {
+                Entry::Vacant(place) => drop(place.insert(Numbers::One(number))),
+                Entry::Occupied(mut numbers) => numbers.get_mut().push(number),
+            }
         }
     }
 

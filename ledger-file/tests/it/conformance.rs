@@ -1,5 +1,5 @@
 //! The embedded log passes the conformance suite: with segments as they are by
-//! default, and with tiny ones and hashes of four bits, so that every case goes
+//! default, and with tiny ones and hashes of ten bits, so that every case goes
 //! through sealed segments, their indexes and collisions.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -96,5 +96,5 @@ mod usual_segments {
 mod tiny_segments {
     use super::File;
 
-    ledger_storetest::conformance!(File(8 * 1024, 15));
+    ledger_storetest::conformance!(File(8 * 1024, 1023));
 }
