@@ -102,11 +102,9 @@ impl FileStore {
         hash_mask: u64,
     ) -> Result<Self> {
         let settings = Settings {
-            create: options.create,
-            segment_bytes: options.segment_bytes,
-            durability: options.durability,
             background,
             hash_mask,
+            ..Self::settings(&options)
         };
         let opening = blocking(Instant::now() + options.deadline, move || {
             log::open(fs()?, &settings).map_err(|e| match e.kind() {
@@ -128,6 +126,16 @@ impl FileStore {
             clock: options.clock,
             deadline: options.deadline,
         })
+    }
+
+    pub(crate) fn settings(options: &FileOptions) -> Settings {
+        Settings {
+            create: options.create,
+            segment_bytes: options.segment_bytes,
+            durability: options.durability,
+            background: Background::Thread,
+            hash_mask: u64::MAX,
+        }
     }
 
     /// Another handle to the same open store, with its own clock and deadline,

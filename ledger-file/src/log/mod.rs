@@ -15,6 +15,8 @@ mod mark;
 mod open;
 mod replay;
 mod roll;
+#[cfg(feature = "sim")]
+mod seed;
 mod trim;
 mod verify;
 

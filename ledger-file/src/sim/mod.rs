@@ -6,7 +6,7 @@ mod image;
 use std::path::Path;
 use std::sync::Arc;
 
-use ledger_core::Result;
+use ledger_core::{Result, StreamName};
 
 pub use disk::{Fault, SimDisk};
 pub use image::Loss;
@@ -14,7 +14,7 @@ pub use image::Loss;
 use crate::fs::OsFs;
 pub use crate::fs::{File, Fs, LockGuard};
 use crate::handle::FileStore;
-use crate::log::Background;
+use crate::log::{self, Background};
 use crate::options::FileOptions;
 
 /// Opens a store on another file system. Everything happens on the writer's
@@ -28,23 +28,33 @@ pub async fn open(fs: Arc<dyn Fs>, options: FileOptions, hash_mask: u64) -> Resu
     FileStore::start(move || Ok(fs), options, Background::Inline, hash_mask).await
 }
 
-/// Opens a store in a folder of this machine, with hashes of keys of which only
-/// some bits count.
+/// The same, with the background work on its thread.
 ///
 /// # Errors
 ///
 /// As [`FileStore::open_with`].
-pub async fn open_colliding(
-    folder: &Path,
+pub async fn open_threaded(
+    fs: Arc<dyn Fs>,
     options: FileOptions,
     hash_mask: u64,
 ) -> Result<FileStore> {
-    let fs = OsFs::new(folder);
-    FileStore::start(
-        move || Ok(Arc::new(fs)),
-        options,
-        Background::Thread,
-        hash_mask,
-    )
-    .await
+    FileStore::start(move || Ok(fs), options, Background::Thread, hash_mask).await
+}
+
+/// A folder of this machine, which exists.
+#[must_use]
+pub fn folder(path: &Path) -> Arc<dyn Fs> {
+    Arc::new(OsFs::new(path))
+}
+
+/// Makes a stream look as if so many entries had been appended and trimmed.
+/// Blocks.
+///
+/// # Errors
+///
+/// As [`FileStore::open_with`].
+pub fn seed_version(fs: Arc<dyn Fs>, stream: &StreamName, version: u64) -> Result<()> {
+    let (_, mut appender) = log::open(fs, &FileStore::settings(&FileOptions::new()))?;
+    appender.seed_version(stream, version)?;
+    appender.close()
 }

@@ -2,15 +2,20 @@
 //! default, and with tiny ones and hashes of ten bits, so that every case goes
 //! through sealed segments, their indexes and collisions.
 
+mod gate;
+mod hooks;
+
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder};
-use ledger_file::sim::open_colliding;
+use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder, StreamName};
+use ledger_file::sim::{folder, open_threaded};
 use ledger_file::{FileOptions, FileStore};
-use ledger_storetest::{Harness, Setup};
+use ledger_storetest::{Harness, Hold, Obstacle, Setup};
 use tempfile::TempDir;
+
+use self::gate::Gate;
 
 /// Segments of this length, and these bits of the hashes of keys.
 struct File(u64, u64);
@@ -19,6 +24,7 @@ struct File(u64, u64);
 /// same store. Once none is left the folder is opened again.
 struct Place {
     folder: TempDir,
+    gate: Gate,
     handles: Mutex<Vec<Weak<FileStore>>>,
 }
 
@@ -41,8 +47,11 @@ impl Harness for File {
     async fn fresh(&self) -> Result<Place> {
         let folder = TempDir::new();
         let folder = folder.map_err(|e| Error::new(Kind::Io, "no folder").caused_by(e))?;
-        let handles = Mutex::default();
-        Ok(Place { folder, handles })
+        Ok(Place {
+            folder,
+            gate: Gate::default(),
+            handles: Mutex::default(),
+        })
     }
 
     async fn open(&self, place: &Place, setup: &Setup) -> Result<Arc<dyn Store<i64>>> {
@@ -54,7 +63,8 @@ impl Harness for File {
             Some(another) => another?,
             None => loop {
                 // A handle that was dropped gives the folder free a little later.
-                match open_colliding(place.folder.path(), options.clone(), self.1).await {
+                let fs = place.gate.fs(folder(place.folder.path()));
+                match open_threaded(fs, options.clone(), self.1).await {
                     Err(e) if *e.kind() == Kind::Locked => {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
@@ -84,6 +94,28 @@ impl Harness for File {
 
     fn future_id(&self) -> Option<i64> {
         Some(i64::MAX)
+    }
+
+    async fn seed_version(
+        &self,
+        place: &Place,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        Some(hooks::seed(&place.folder, stream, version).await)
+    }
+
+    async fn hold_appends(&self, place: &Place) -> Option<Result<Box<dyn Hold>>> {
+        Some(Ok(place.gate.shut()))
+    }
+
+    async fn open_over(
+        &self,
+        place: &Place,
+        obstacle: Obstacle,
+        setup: &Setup,
+    ) -> Option<Result<Arc<dyn Store<i64>>>> {
+        hooks::open_over(&place.folder, obstacle, setup).await
     }
 }
 
