@@ -15,7 +15,7 @@
 //! also when it is killed: a watchdog process waits for the end of a pipe.
 //!
 //! [`Proxy`] stands before a server and does to its connections what networks
-//! do.
+//! do. [`World`] runs a test on a small disk.
 
 mod container;
 mod error;
@@ -26,6 +26,7 @@ mod postgres;
 mod proxy;
 mod watched;
 mod way;
+mod world;
 
 pub use error::{Error, Result};
 pub use mongo::{FailPoint, Mongo, MongoDatabase, MongoSet};
@@ -33,6 +34,7 @@ pub use patience::{Patience, long};
 pub use postgres::{Authorities, Database, PgBouncer, Postgres, Schema};
 pub use proxy::{Cut, Direction, Proxy, ProxyCounts};
 pub use way::Way;
+pub use world::{World, not_run};
 
 /// What does not answer within this time is passed over.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);

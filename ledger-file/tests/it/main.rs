@@ -9,5 +9,6 @@
 mod children;
 mod conformance;
 mod crash;
+mod full;
 mod kill;
 mod place;

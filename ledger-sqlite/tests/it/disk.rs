@@ -1,48 +1,12 @@
 //! A disk that is full, and one that fails while a commit is written. Both are
 //! real: a small file system of its own, and a limit on the size of files.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-
 use ledger_core::{Applied, Error, Kind, Store};
 use ledger_sqlite::SqliteStore;
+use ledger_testkit::World;
 use sqlx::Connection;
 
 use crate::helpers::{Place, S, batch, entry, everything};
-
-const DIRECTORY: &str = "LEDGER_SQLITE_TEST_DISK";
-
-/// Runs one of the children below behind a shell that prepares its world.
-fn behind(shell: &mut Command, child: &str, directory: &Path) -> Output {
-    shell
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", child, "--ignored", "--nocapture"])
-        .env(DIRECTORY, directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn expect_success(output: &Output) -> String {
-    let text = [&output.stdout[..], &output.stderr[..]].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(output.status.success(), "{text}");
-    text
-}
-
-/// Tells at the end of `scripts/test` what was not run. Where nobody would be
-/// told, the test fails.
-fn not_run(what: &str, why: &str) {
-    let list = std::env::var_os("LEDGER_NOT_RUN_LIST");
-    let list = list.unwrap_or_else(|| panic!("{what} cannot be tested here: {why}"));
-    let mut list = std::fs::OpenOptions::new().append(true).open(list).unwrap();
-    writeln!(list, "  {what}: {why}").unwrap();
-}
-
-fn in_child() -> Option<PathBuf> {
-    std::env::var_os(DIRECTORY).map(PathBuf::from)
-}
 
 /// Appends pairs until one is refused; what was acknowledged is counted.
 async fn until_refused(store: &SqliteStore, acknowledged: &mut u64) -> Error {
@@ -63,26 +27,19 @@ async fn until_refused(store: &SqliteStore, acknowledged: &mut u64) -> Error {
 /// is known, reads that stop working, and a store that does not recover.
 #[test]
 fn a_full_disk_refuses_appends_whole_and_they_go_on_with_space() {
-    let namespace = ["--user", "--map-root-user", "--mount"];
-    let allowed = Command::new("unshare")
-        .args(namespace)
-        .args(["sh", "-c", "mount -t tmpfs -o size=64k none /tmp"])
-        .output();
-    if !allowed.is_ok_and(|output| output.status.success()) {
-        return not_run("SQLite on a full disk", "a mount namespace is refused");
-    }
     let place = Place::new();
-    let mut shell = Command::new("unshare");
-    let mount = "mount -t tmpfs -o size=3m none \"$LEDGER_SQLITE_TEST_DISK\" && exec \"$0\" \"$@\"";
-    shell.args(namespace).args(["sh", "-c", mount]);
-    let said = expect_success(&behind(&mut shell, "disk::full", place.dir.path()));
+    let Some(said) = World::SmallDisk(3 * 1024).run("disk::full", place.dir.path()) else {
+        return;
+    };
     assert!(said.contains("acknowledged "), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by the other tests, in a process of its own"]
 async fn full() {
-    let Some(directory) = in_child() else { return };
+    let Some(directory) = World::folder() else {
+        return;
+    };
     let filler = directory.join("filler");
     std::fs::write(&filler, vec![0; 1 << 20]).unwrap();
     let file = directory.join("test.db");
@@ -113,11 +70,9 @@ async fn full() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_fails_in_the_file_is_unknown_and_the_store_goes_on() {
     let place = Place::new();
-    let mut shell = Command::new("sh");
-    // A write beyond 512 KiB fails, instead of ending the process.
-    let limit = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
-    shell.args(["-c", limit]);
-    let said = expect_success(&behind(&mut shell, "disk::limited", place.dir.path()));
+    let Some(said) = World::SmallFiles(512).run("disk::limited", place.dir.path()) else {
+        return;
+    };
     let number = |of: &str| -> u64 {
         let found = said.lines().find_map(|line| line.strip_prefix(of));
         found.unwrap_or_else(|| panic!("{said}")).parse().unwrap()
@@ -142,7 +97,9 @@ async fn a_commit_that_fails_in_the_file_is_unknown_and_the_store_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "started by the other tests, in a process of its own"]
 async fn limited() {
-    let Some(directory) = in_child() else { return };
+    let Some(directory) = World::folder() else {
+        return;
+    };
     let store = SqliteStore::open(directory.join("test.db")).await.unwrap();
     let (mut acknowledged, mut unknown) = (0, 0);
     while unknown < 3 {

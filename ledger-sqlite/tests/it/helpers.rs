@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ledger_core::{
     Batch, ContentType, Error, Limits, Page, Query, RawEntry, Read, Receipts, Record, Result,
@@ -11,6 +11,8 @@ use ledger_core::{
 use ledger_sqlite::{SqliteOptions, SqliteStore};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions};
 use tempfile::TempDir;
+
+pub(crate) use ledger_testkit::Patience;
 
 pub(crate) static S: StreamName = StreamName::from_static("s");
 
@@ -121,22 +123,6 @@ pub(crate) async fn polled<F: Future + ?Sized>(
         }
     })
     .await
-}
-
-/// A minute, in which a test has to reach the state that it is about. No test
-/// hopes to reach it within a time that it measures.
-#[derive(Debug)]
-pub(crate) struct Patience(Instant);
-
-impl Patience {
-    pub(crate) fn new() -> Self {
-        Self(Instant::now() + Duration::from_secs(60))
-    }
-
-    /// Panics with what was reached once the minute is over.
-    pub(crate) fn check(&self, reached: impl std::fmt::Debug) {
-        assert!(Instant::now() < self.0, "after a minute: {reached:?}");
-    }
 }
 
 /// Ends a test that waits for ever.
