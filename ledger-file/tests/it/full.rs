@@ -90,7 +90,12 @@ async fn full() {
 
         let last = appended - 1;
         let repeat = store.append(&streams[last % 2], pair(last)).await;
-        assert!(repeat.unwrap().iter().all(|r| r.is_duplicate()));
+        assert!(
+            repeat
+                .unwrap()
+                .iter()
+                .all(ledger_core::Receipt::is_duplicate)
+        );
         // Every segment has entries of both.
         let gone = trim_all(&store, &streams[0]).await;
         assert!(gone > 0);

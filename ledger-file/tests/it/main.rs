@@ -10,5 +10,7 @@ mod children;
 mod conformance;
 mod crash;
 mod full;
+mod golden;
 mod kill;
 mod place;
+mod refused;

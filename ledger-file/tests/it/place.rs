@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ledger_core::{
-    AllQuery, Batch, ContentType, Kind, Limits, RawEntry, ReadAll, Result, Store, StoreRecord,
-    StreamName,
+    AllQuery, Batch, ContentType, Kind, Limits, Query, RawEntry, Read, ReadAll, Receipts, Record,
+    Result, Store, StoreRecord, StreamName,
 };
 use ledger_file::{FileOptions, FileStore};
 use ledger_testkit::Patience;
 use tempfile::TempDir;
 
-/// A folder of a test.
+/// A folder of a test, with room beside the store's.
 pub(crate) struct Place {
     dir: TempDir,
 }
@@ -25,8 +25,18 @@ impl Place {
 
     /// The folder of the store.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.dir.path().join("store")
+        self.beside("store")
     }
+
+    /// Another folder.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+}
+
+/// Segments so short that a few entries fill one.
+pub(crate) fn tiny() -> FileOptions {
+    FileOptions::new().with_segment_bytes(4 * 1024)
 }
 
 /// Opens a store. A folder is given free a little after the last handle was
@@ -44,6 +54,25 @@ pub(crate) async fn open_with(folder: &Path, options: FileOptions) -> Result<Fil
     }
 }
 
+/// Copies the files of a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// The names of the files of a folder, sorted.
+pub(crate) fn files(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = names
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
 pub(crate) fn name(text: &str) -> StreamName {
     StreamName::new(text).unwrap()
 }
@@ -54,6 +83,14 @@ pub(crate) fn entry(payload: impl Into<Vec<u8>>) -> RawEntry {
 
 pub(crate) fn batch(entries: impl IntoIterator<Item = RawEntry>) -> Batch {
     Batch::new(entries.into_iter().collect(), &Limits::TABLE).unwrap()
+}
+
+pub(crate) async fn append(
+    store: &FileStore,
+    stream: &StreamName,
+    entries: impl IntoIterator<Item = RawEntry>,
+) -> Result<Receipts<i64>> {
+    store.append(stream, batch(entries)).await
 }
 
 /// All retained entries of the store, in order.
@@ -69,5 +106,25 @@ pub(crate) async fn everything(store: &FileStore) -> Result<Vec<StoreRecord<i64>
         }
         found.extend(page.records);
         query = query.after(page.next);
+    }
+}
+
+/// All retained entries that a query finds, whatever its limit.
+pub(crate) async fn all_of(
+    store: &FileStore,
+    stream: &StreamName,
+    query: impl Fn() -> Query<i64>,
+) -> Result<Vec<Record<i64>>> {
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let query = query().after(after).limit(1000);
+        let page = store
+            .read(stream, &Read::new(query, &Limits::TABLE)?)
+            .await?;
+        let Some(last) = page.records.last() else {
+            return Ok(found);
+        };
+        after = last.id;
+        found.extend(page.records);
     }
 }

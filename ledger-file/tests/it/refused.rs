@@ -1,0 +1,69 @@
+//! A store that is not opened is left as it was.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ledger_core::Kind;
+
+use crate::golden::golden_copy;
+use crate::place::{Place, everything, files, open_with, tiny};
+
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let read = |name: String| {
+        let content = std::fs::read(folder.join(&name)).unwrap();
+        (name, content)
+    };
+    let mut all: BTreeMap<_, _> = files(folder).into_iter().map(read).collect();
+    all.remove("LOCK");
+    all
+}
+
+/// What crashes and others leave behind.
+const LITTER: [&str; 4] = [
+    "next.tmp",
+    "spare.tmp",
+    "STORE.tmp",
+    "00000000000000000002.idx.tmp",
+];
+const STRAYS: [&str; 3] = [".DS_Store", "notes.txt", "7.seg"];
+
+/// Catches an opening that tidies up, repairs, makes a new store or goes on in
+/// a new segment before it knows that all is there: with the missing file put
+/// back, the store has to be the old one.
+#[tokio::test]
+async fn whatever_is_missing_nothing_else_is_touched() {
+    let place = Place::new();
+    let folder = golden_copy(&place);
+    for litter in LITTER.iter().chain(&STRAYS) {
+        std::fs::write(folder.join(litter), "left behind").unwrap();
+    }
+    let whole = contents(&folder);
+    let segments = whole.keys().filter(|f| f.ends_with(".seg") && f.len() > 9);
+    let missing: Vec<_> = segments.map(String::as_str).chain(["STORE"]).collect();
+    assert!(missing.len() > 3);
+    for missing in missing {
+        let file = folder.join(missing);
+        // Gone, empty, and cut in its middle.
+        for kept in [None, Some(0), Some(700)] {
+            match kept {
+                None => std::fs::remove_file(&file).unwrap(),
+                Some(len) => std::fs::write(&file, &whole[missing][..len]).unwrap(),
+            }
+            let before = contents(&folder);
+            let error = open_with(&folder, tiny()).await.unwrap_err();
+            assert_eq!(*error.kind(), Kind::Corrupt, "{missing} {kept:?}");
+            assert!(error.context("file").is_some(), "{error:?}");
+            assert_eq!(contents(&folder), before, "{missing} {kept:?}");
+            std::fs::write(&file, &whole[missing]).unwrap();
+        }
+    }
+    let store = open_with(&folder, tiny()).await.unwrap();
+    assert!(!everything(&store).await.unwrap().is_empty());
+    let left = files(&folder);
+    assert!(
+        LITTER
+            .iter()
+            .all(|litter| !left.contains(&(*litter).into()))
+    );
+    assert!(STRAYS.iter().all(|stray| left.contains(&(*stray).into())));
+}
