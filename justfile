@@ -59,7 +59,7 @@ quickstart *arguments:
 fetch-flights:
     scripts/fetch-flights
 
-# Ours against the same work without us: just bench sqlite|postgres|typed.
+# Ours against the same work without us: just bench all|sqlite|postgres|typed.
 bench group *arguments:
     cargo run --release -p ledger-bench -- {{ group }} {{ arguments }}
 

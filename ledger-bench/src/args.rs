@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) const USAGE: &str = "\
-ledger-bench sqlite|postgres|typed [options]
+ledger-bench all|sqlite|postgres|typed [options]
 
   --rows n        entries in the stores that are read (default 100000)
   --rounds n      rounds a row (default 5)
@@ -20,6 +20,8 @@ Build with --release. Tables go to stdout, progress to stderr.";
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
+    /// One group after the other.
+    All,
     Sqlite,
     Postgres,
     Typed,
@@ -45,6 +47,7 @@ impl Args {
         let given: Vec<String> = given.collect();
         let mut words = given.iter().map(String::as_str);
         let group = match words.next() {
+            Some("all") => Group::All,
             Some("sqlite") => Group::Sqlite,
             Some("postgres") => Group::Postgres,
             Some("typed") => Group::Typed,

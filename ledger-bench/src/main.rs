@@ -1,6 +1,6 @@
 //! The speed of ledger, as a ratio to that of the same work without it.
 //!
-//! `cargo run --release -p ledger-bench -- sqlite|postgres|typed` prints one
+//! `cargo run --release -p ledger-bench -- all|sqlite|postgres|typed` prints one
 //! Markdown table a group. In each row two sides do the same work: *ours*
 //! through the library, and the *floor*, the least code that does it without.
 //! They take turns within each round (floor, ours, ours, floor, …), so that what
@@ -56,6 +56,11 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .build()?;
     runtime.block_on(async {
         match args.group {
+            Group::All => {
+                sqlite::run(args).await?;
+                typed::run(args).await?;
+                postgres::run(args).await
+            }
             Group::Sqlite => sqlite::run(args).await,
             Group::Postgres => postgres::run(args).await,
             Group::Typed => typed::run(args).await,

@@ -80,7 +80,7 @@ struct Reached {
 impl Reached {
     fn enough(&self) -> bool {
         let at_least = |count: &AtomicU64, least| count.load(Ordering::Relaxed) >= least;
-        at_least(&self.appends, 1_500)
+        at_least(&self.appends, 800)
             && at_least(&self.unknown, 3)
             && at_least(&self.undecided, 20)
             && at_least(&self.duplicates, 20)

@@ -278,7 +278,7 @@ async fn stress(place: Arc<Place>, label: &str, entries: usize) {
 /// Catches every reader that is right most of the time.
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_writers_in_three_processes_and_nothing_is_skipped() {
-    stress(Arc::new(Place::fresh().await), "fast flush", 4_000).await;
+    stress(Arc::new(Place::fresh().await), "fast flush", 2_500).await;
 }
 
 /// The same where a commit takes a millisecond.
@@ -286,5 +286,5 @@ async fn twelve_writers_in_three_processes_and_nothing_is_skipped() {
 async fn nothing_is_skipped_with_a_slow_flush_either() {
     let server = Postgres::slow_flush().await.unwrap();
     let place = Place::on(server).await.unwrap();
-    stress(Arc::new(place), "1 ms flush", 2_000).await;
+    stress(Arc::new(place), "1 ms flush", 1_200).await;
 }
