@@ -35,6 +35,10 @@ kill-matrix:
 test-docker:
     scripts/test-docker
 
+# Which broken embedded log is caught by which test. Takes minutes.
+file-mutants:
+    cargo test -p ledger-file --features mutants --test it -- --ignored --nocapture mutants::
+
 # Every backend against the conformance suite.
 conformance:
     cargo test --workspace --tests thread::
@@ -59,7 +63,7 @@ quickstart *arguments:
 fetch-flights:
     scripts/fetch-flights
 
-# Ours against the same work without us: just bench all|sqlite|postgres|typed.
+# Ours against the same work without us: just bench all|sqlite|postgres|file|file-memory|typed.
 bench group *arguments:
     cargo run --release -p ledger-bench -- {{ group }} {{ arguments }}
 

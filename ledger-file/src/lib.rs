@@ -34,6 +34,7 @@ mod fs;
 mod handle;
 mod index;
 mod log;
+mod mutants;
 mod options;
 mod read;
 mod segment;

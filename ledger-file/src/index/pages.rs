@@ -10,6 +10,7 @@ use crate::error::{convert, corrupt};
 use crate::format::frame::Place;
 use crate::fs::read_up_to;
 use crate::log::Files;
+use crate::mutants::Mutant;
 
 const PAGE: usize = 4096;
 const DATA: usize = PAGE - 4;
@@ -80,6 +81,16 @@ impl Pages {
         Ok(u64::from_le_bytes(bytes))
     }
 
+    /// Numbers that lie one after the other.
+    pub(super) fn u32s(&self, at: u64, count: usize) -> Result<Vec<u32>> {
+        let mut bytes = vec![0; 4 * count];
+        self.read(at, &mut bytes)?;
+        let numbers = bytes
+            .chunks_exact(4)
+            .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        Ok(numbers.collect())
+    }
+
     pub(super) fn damaged(&self, page: u64) -> ledger_core::Error {
         corrupt(
             &self.name,
@@ -98,7 +109,9 @@ impl Pages {
         let read = read_up_to(&*file, &mut bytes, page * PAGE as u64);
         let len = read.map_err(|e| convert(e, &self.name))?;
         let (content, stored) = bytes.split_at(DATA);
-        if len < PAGE || crc(&self.place, page, content).to_le_bytes() != *stored {
+        let checked = crc(&self.place, page, content).to_le_bytes() == *stored
+            || Mutant::IndexBelieved.runs();
+        if len < PAGE || !checked {
             return Err(self.damaged(page));
         }
         let content: Arc<[u8]> = content.into();

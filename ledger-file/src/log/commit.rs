@@ -10,6 +10,7 @@ use crate::format::entry::{Position, write_batch_header, write_entry};
 use crate::format::frame::{Group, Kind as FrameKind};
 use crate::format::sector::{guarded, physical};
 use crate::index::Indexed;
+use crate::mutants::Mutant;
 use crate::options::Durability;
 
 impl Appender {
@@ -30,14 +31,23 @@ impl Appender {
         };
         let bytes = guarded(start, group.bytes());
         let flush = durable || self.settings.durability == Durability::PowerLoss;
+        let flush = flush && !Mutant::NoFlush.runs();
+        if Mutant::Buffered.runs() {
+            crate::mutants::write_later(&file.file, bytes, physical(start));
+            (self.last, self.crc) = (group.last, group.previous);
+            return Ok(());
+        }
         let written = crate::fs::write_all(&*file.file, &bytes, physical(start))
             .and_then(|()| match flush {
+                true if Mutant::FlushErrorIgnored.runs() => file.file.sync().or(Ok(())),
                 true => file.file.sync(),
                 false => Ok(()),
             })
             .map_err(|e| convert(e, &file.name));
         if let Err(why) = written {
-            self.log.poison();
+            if !Mutant::PartialWriteKept.runs() {
+                self.log.poison();
+            }
             return Err(why);
         }
         if flush {

@@ -8,6 +8,7 @@ use super::bounds::{Bounds, part};
 use super::page::{Candidates, Filling, Room};
 use crate::index::Index;
 use crate::log::{Log, State};
+use crate::mutants::Mutant;
 use crate::segment::Segment;
 
 /// What is asked of a stream.
@@ -265,7 +266,8 @@ impl Ask {
             // Hashes only lead to candidates.
             let wanted = stream == self.stream
                 && (first..=last).contains(&record.version)
-                && key.is_none_or(|key| record.entry.order_key.as_ref() == Some(key));
+                && (Mutant::HashIsOrderKey.runs()
+                    || key.is_none_or(|key| record.entry.order_key.as_ref() == Some(key)));
             wanted.then(|| (record.entry.size() as u64, record))
         })
     }

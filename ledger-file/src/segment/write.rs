@@ -10,6 +10,7 @@ use crate::format::frame::{Group, Kind};
 use crate::format::header::SegmentHeader;
 use crate::format::sector::{SECTOR, guarded};
 use crate::fs::{File, Fs, fill_with_zeros, write_all};
+use crate::mutants::Mutant;
 
 /// A file of zeros that is to become a segment.
 #[derive(Debug)]
@@ -89,7 +90,9 @@ pub(crate) fn create(
             _ => Failed::Unsure(error),
         });
     }
-    fs.sync().map_err(|e| Failed::Unsure(convert(e, &name)))?;
+    if !Mutant::NoFolderFlush.runs() {
+        fs.sync().map_err(|e| Failed::Unsure(convert(e, &name)))?;
+    }
     let segment = SegmentFile {
         file: blank.file,
         name: name.into(),

@@ -7,10 +7,14 @@
 )]
 
 mod children;
+mod collisions;
 mod conformance;
 mod crash;
 mod full;
 mod golden;
 mod kill;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod place;
+mod poison;
 mod refused;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ledger_core::Kind;
+use ledger_core::{Kind, Store};
+use ledger_file::FileStore;
 
 use crate::golden::golden_copy;
 use crate::place::{Place, everything, files, open_with, tiny};
@@ -66,4 +67,18 @@ async fn whatever_is_missing_nothing_else_is_touched() {
             .all(|litter| !left.contains(&(*litter).into()))
     );
     assert!(STRAYS.iter().all(|stray| left.contains(&(*stray).into())));
+}
+
+/// Catches a lock that is not taken, and one that a refused opening takes away.
+#[tokio::test]
+async fn who_comes_second_is_refused_until_the_first_has_closed() {
+    let place = Place::new();
+    let folder = golden_copy(&place);
+    let first = open_with(&folder, tiny()).await.unwrap();
+    for _ in 0..2 {
+        let second = FileStore::open(&folder).await.unwrap_err();
+        assert_eq!(*second.kind(), Kind::Locked);
+    }
+    first.close().await.unwrap();
+    FileStore::open(&folder).await.unwrap();
 }
