@@ -35,20 +35,26 @@ impl<'s> Fetch<'s> {
 
     /// The entry at an offset, and the number of its stream.
     pub(crate) fn one(&mut self, offset: u64) -> Result<(u32, Record<i64>)> {
-        self.among(offset, offset, offset)
+        self.among(offset, || (offset, offset))
     }
 
-    /// The entry at an offset, when others that are wanted next begin between
-    /// `from` and `to`.
-    pub(crate) fn among(&mut self, offset: u64, from: u64, to: u64) -> Result<(u32, Record<i64>)> {
+    /// The entry at an offset, when others that are wanted next begin within
+    /// `span`, which is asked for only when a block has to be read.
+    pub(crate) fn among(
+        &mut self,
+        offset: u64,
+        span: impl Fn() -> (u64, u64),
+    ) -> Result<(u32, Record<i64>)> {
         let damaged = || self.file.corrupt(offset, "an entry is damaged");
         if offset + ENTRY_HEADER as u64 > self.end {
             return Err(damaged());
         }
         if !self.has(offset, ENTRY_HEADER as u64) {
+            let (from, to) = span();
             self.load(from, to.max(offset) + GUESS)?;
         }
-        let len = claimed_len(&self.from(offset)).ok_or_else(damaged)? as u64;
+        let header = &self.block[(offset - self.at) as usize..];
+        let len = claimed_len(header).ok_or_else(damaged)? as u64;
         if offset + len > self.end {
             return Err(damaged());
         }
@@ -58,7 +64,7 @@ impl<'s> Fetch<'s> {
             let more = if len > BLOCK {
                 0
             } else {
-                to.saturating_sub(offset)
+                span().1.saturating_sub(offset)
             };
             self.load(offset, offset + len.max(more))?;
         }

@@ -70,11 +70,10 @@ impl<T> Filling<T> {
                 true => count - 1 - step,
             };
             let offset = u64::from(from.offsets[nth]);
-            let (low, high) = match self.descending {
+            let (stream, record) = fetch.among(offset, || match self.descending {
                 false => (offset, ahead(&from.offsets, nth)),
                 true => (behind(&from.offsets, nth), offset),
-            };
-            let (stream, record) = fetch.among(offset, low, high)?;
+            })?;
             let id = from
                 .base_id
                 .saturating_add_unsigned(from.numbers[nth].into());
