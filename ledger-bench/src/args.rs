@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) const USAGE: &str = "\
-ledger-bench all|sqlite|postgres|typed [options]
+ledger-bench all|sqlite|postgres|file|file-memory|typed [options]
 
   --rows n        entries in the stores that are read (default 100000)
   --rounds n      rounds a row (default 5)
@@ -24,6 +24,8 @@ pub(crate) enum Group {
     All,
     Sqlite,
     Postgres,
+    File,
+    FileMemory,
     Typed,
 }
 
@@ -50,6 +52,8 @@ impl Args {
             Some("all") => Group::All,
             Some("sqlite") => Group::Sqlite,
             Some("postgres") => Group::Postgres,
+            Some("file") => Group::File,
+            Some("file-memory") => Group::FileMemory,
             Some("typed") => Group::Typed,
             None | Some("help" | "-h" | "--help") => return Ok(None),
             Some(other) => bail!("no such group: {other}\n\n{USAGE}"),

@@ -1,6 +1,6 @@
 //! The speed of ledger, as a ratio to that of the same work without it.
 //!
-//! `cargo run --release -p ledger-bench -- all|sqlite|postgres|typed` prints one
+//! `cargo run --release -p ledger-bench -- all|sqlite|postgres|file|typed` prints one
 //! Markdown table a group. In each row two sides do the same work: *ours*
 //! through the library, and the *floor*, the least code that does it without.
 //! They take turns within each round (floor, ours, ours, floor, …), so that what
@@ -8,10 +8,13 @@
 //! table shows the median and the range of them. The absolute rates belong to
 //! this machine and this hour; the ratios are what counts.
 //!
+//! `file-memory` is no race: it tells what an open log costs.
+//!
 //! What each floor does, and what it leaves out, is told in its module.
 
 mod args;
 mod disk;
+mod file;
 mod ours;
 mod postgres;
 mod race;
@@ -48,7 +51,8 @@ fn usage() -> anyhow::Result<ExitCode> {
 }
 
 fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.slow_flush && args.group == Group::Sqlite && !disk::is_slow() {
+    let flushes = matches!(args.group, Group::Sqlite | Group::File);
+    if args.slow_flush && flushes && !disk::is_slow() {
         return disk::again_with_a_slow_flush();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -58,11 +62,14 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         match args.group {
             Group::All => {
                 sqlite::run(args).await?;
+                file::run(args).await?;
                 typed::run(args).await?;
                 postgres::run(args).await
             }
             Group::Sqlite => sqlite::run(args).await,
             Group::Postgres => postgres::run(args).await,
+            Group::File => file::run(args).await,
+            Group::FileMemory => file::memory::run(args).await,
             Group::Typed => typed::run(args).await,
         }
     })?;

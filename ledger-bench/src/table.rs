@@ -122,7 +122,7 @@ fn load() -> String {
     }
 }
 
-fn thousands(n: f64) -> String {
+pub(crate) fn thousands(n: f64) -> String {
     let digits = format!("{n:.0}");
     let mut out = String::new();
     for (nth, digit) in digits.chars().enumerate() {

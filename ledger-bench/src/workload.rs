@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ledger_core::{ContentType, RawEntry, StreamName};
+use ledger_core::{Batch, ContentType, Limits, RawEntry, Store, StreamName};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
@@ -135,6 +135,25 @@ pub(crate) fn streams(n: usize) -> Result<Arc<[StreamName]>> {
         .map(|n| StreamName::new(format!("orders-{n:04}")))
         .collect();
     Ok(names?)
+}
+
+/// Appends `rows` entries: half of them to the first stream, the rest to the
+/// others.
+pub(crate) async fn fill<S: Store<i64>>(store: &S, args: &Args, count: usize) -> Result<()> {
+    let mut entries = Entries::new(args)?;
+    let names = streams(count)?;
+    let mut stored = 0;
+    while stored < args.rows {
+        // Small batches, so that the entries of the streams lie mixed.
+        let name = match stored % 20 {
+            0 => &names[0],
+            _ => &names[1 + entries.below(count - 1)],
+        };
+        let batch = Batch::new(entries.many(10), &Limits::TABLE)?;
+        store.append(name, batch).await?;
+        stored += 10;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

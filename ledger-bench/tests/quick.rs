@@ -25,6 +25,8 @@ fn every_row_runs() {
     for (group, options, expected) in [
         ("sqlite", &[][..], 10),
         ("sqlite", &["--no-dedup", "--only", "lone"], 3),
+        ("file", &[], 10),
+        ("file-memory", &[], 3),
         ("typed", &[], 9),
     ] {
         let report = quick(group, options);

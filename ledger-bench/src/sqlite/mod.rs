@@ -8,7 +8,6 @@ mod floor_read;
 use std::path::Path;
 
 use anyhow::Result;
-use ledger_core::{Batch, Limits, Store};
 use ledger_sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -16,7 +15,7 @@ use crate::args::Args;
 use crate::disk;
 use crate::ours;
 use crate::table::{Table, Target, progress};
-use crate::workload::{Entries, streams};
+use crate::workload::{Entries, fill};
 
 /// Streams that the 64 appenders write to, and that lie in the store that is
 /// read.
@@ -147,19 +146,7 @@ impl Place {
     async fn filled(args: &Args) -> Result<Self> {
         progress("filling the store");
         let place = Self::fresh().await?;
-        let mut entries = Entries::new(args)?;
-        let names = streams(STREAMS)?;
-        let mut stored = 0;
-        while stored < args.rows {
-            // Small batches, so that the entries of the streams lie mixed.
-            let name = match stored % 20 {
-                0 => &names[0],
-                _ => &names[1 + entries.below(STREAMS - 1)],
-            };
-            let batch = Batch::new(entries.many(10), &Limits::TABLE)?;
-            place.store.append(name, batch).await?;
-            stored += 10;
-        }
+        fill(&place.store, args, STREAMS).await?;
         Ok(place)
     }
 
