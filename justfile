@@ -31,6 +31,10 @@ test-integration: test-pg test-mongo
 kill-matrix:
     cargo test -p ledger-storetest --test mutants -- --ignored --nocapture matrix
 
+# Faults of MongoDB's servers and network, far more of them than in the gate.
+mongo-faults:
+    LEDGER_LONG=1 cargo test -p ledger-mongo --test it faults:: -- --nocapture --test-threads 1
+
 # The conformance suites against servers in containers, from images made here.
 test-docker:
     scripts/test-docker
