@@ -14,7 +14,7 @@ pub struct Config {
     /// that the URL names, else `ledger`.
     pub database: Option<String>,
     /// The deadline of each call, waiting for a server and repeats included:
-    /// 1 ms to 24 h. Default: 30 s.
+    /// 1 ms to 24 h. Default: 30 s. Opening has at least 10 s.
     pub deadline: Duration,
     /// How many entries one step of a trim removes. Default: 2,000.
     pub trim_chunk: u32,

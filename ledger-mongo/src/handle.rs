@@ -117,12 +117,15 @@ pub(crate) async fn repeat<T, W>(deadline: Instant, work: impl Fn() -> W) -> Res
 where
     W: Future<Output = Result<T>>,
 {
-    let mut attempt = 0;
+    let (mut attempt, mut last) = (0, None);
     loop {
         attempt += 1;
         let error = match patiently(attempt, deadline, work()).await {
             Ok(Ok(done)) => return Ok(done),
-            Ok(Err(error)) | Err(error) => error,
+            Ok(Err(error)) => error,
+            // What stood in the way says more than that it did so too long.
+            Err(late) if Instant::now() >= deadline => return Err(last.unwrap_or(late)),
+            Err(late) => late,
         };
         let again = matches!(
             error.kind(),
@@ -133,6 +136,7 @@ where
             return Err(error);
         }
         event::retrying(BACKEND, "read", attempt, &error);
+        last = Some(error);
         back_off(attempt, deadline).await;
     }
 }

@@ -33,6 +33,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 const CONNECTIONS: u32 = 32;
 
+const SHORTEST_OPENING: Duration = Duration::from_secs(10);
+
 impl MongoStore {
     /// Opens a store with a client of its own, and makes the collections where
     /// none are.
@@ -99,7 +101,7 @@ impl MongoStore {
     /// `NewerFormat`; `Misconfigured` if the user may not.
     pub async fn migrate(database: &Database, config: &Config) -> Result<()> {
         config.check()?;
-        let deadline = Instant::now() + config.deadline;
+        let deadline = opening(config);
         let (database, names) = (confirmed(database), Names::of(config));
         in_task(deadline, async move {
             schema::migrate(&database, &names).await.map(drop)
@@ -115,6 +117,12 @@ impl MongoStore {
     }
 }
 
+/// When an opening has to be over: a handle with short calls needs connections
+/// and a look at the indexes all the same.
+fn opening(config: &Config) -> Instant {
+    Instant::now() + config.deadline.max(SHORTEST_OPENING)
+}
+
 /// What to do where no collections are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Missing {
@@ -124,7 +132,7 @@ enum Missing {
 
 async fn own_client(url: &str, config: &Config) -> Result<Database> {
     config.check()?;
-    let deadline = Instant::now() + config.deadline;
+    let deadline = opening(config);
     // Not the source: it may quote the URL, which has a password in it.
     let wrong = |_| {
         Error::new(
@@ -167,7 +175,7 @@ async fn open(
     missing: Missing,
 ) -> Result<MongoStore> {
     config.check()?;
-    let deadline = Instant::now() + config.deadline;
+    let deadline = opening(&config);
     in_task(deadline, async move {
         let database = confirmed(&database);
         let names = Names::of(&config);
@@ -234,7 +242,11 @@ async fn check_server(database: &Database, deadline: Instant) -> Result<()> {
         let hello = database.run_command(doc! { "hello": 1 }).await;
         hello.map_err(|e| convert(&e, During::Read))
     })
-    .await?;
+    .await;
+    let hello = hello.map_err(|e| match e.kind() {
+        Kind::Timeout => Error::new(Kind::Unavailable, "no primary answers within the deadline"),
+        _ => e,
+    })?;
     let misconfigured = |why: &'static str| Err(Error::new(Kind::Misconfigured, why));
     let wire = match hello.get("maxWireVersion") {
         Some(Bson::Int32(n)) => *n,

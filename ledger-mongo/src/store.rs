@@ -53,8 +53,8 @@ impl MongoStore {
     ///   append last, and keep it short.
     /// * An append to a stream that has moved since the transaction began is
     ///   `Contention` with [`Retry::Transaction`](ledger_core::Retry::Transaction):
-    ///   abort, and repeat all of it. So is the first append ever to a stream,
-    ///   unless it is the first thing that the transaction does.
+    ///   abort, and repeat all of it. A stream that the append makes keeps other
+    ///   appends to it waiting until the transaction ends.
     /// * `Conflict` and `DedupMismatch` are judged by what the transaction sees,
     ///   and leave it usable. After any error with `Retry::Transaction` it can
     ///   only be aborted.

@@ -1,15 +1,18 @@
 //! An append inside the caller's transaction.
 
-use ledger_core::{Error, Kind, Receipts, Result, Retry};
+use ledger_core::{Error, Kind, Receipts, Result, Retry, StreamName};
 use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::options::ReturnDocument;
 
 use super::originals::Originals;
-use super::register::register;
+use super::register::draw;
 use super::request::Request;
-use super::transaction::{heads, insert, move_heads};
+use super::transaction::{Locked, heads, insert, move_heads};
 use crate::document::document;
-use crate::error::{During, convert};
+use crate::error::{During, convert, corrupt};
 use crate::handle::Inner;
+use crate::heads::{Head, head};
 use crate::id::MongoId;
 
 /// Appends. Keys are looked for beforehand: a repeated key that the server met
@@ -22,10 +25,13 @@ pub(crate) async fn in_session(
     mut originals: Originals,
 ) -> Result<Receipts<MongoId>> {
     let stream = &request.stream;
-    register(inner, std::iter::once(stream)).await?;
     let in_the_way = |why| Error::new(Kind::Contention, why).with_retry(Retry::Transaction);
-    let found = heads(inner, session, &[stream], During::Session).await?;
-    let Some(locked) = found.get(stream).copied() else {
+    let mut found = heads(inner, session, &[stream], During::Session).await?;
+    let locked = match found.remove(stream) {
+        None => born(inner, session, stream).await?,
+        found => found,
+    };
+    let Some(locked) = locked else {
         return Err(in_the_way(
             "the stream is newer than the transaction; repeat it",
         ));
@@ -59,4 +65,37 @@ pub(crate) async fn in_session(
         insert(inner, session, &documents).await.map_err(failed)?;
     }
     Ok(plan.receipts(place))
+}
+
+/// Makes the head of a new stream inside the transaction: one that is made
+/// outside would be newer than what the transaction sees. `None` if somebody
+/// has done that.
+async fn born(
+    inner: &Inner,
+    session: &mut ClientSession,
+    stream: &StreamName,
+) -> Result<Option<Locked>> {
+    let mut outside = inner.session().await?;
+    if head(inner, &mut outside, stream, During::Read)
+        .await?
+        .is_some()
+    {
+        return Ok(None);
+    }
+    let no = i64::try_from(draw(inner, &mut outside, 1).await?).unwrap_or(i64::MAX);
+    let born = doc! { "$set": { "no": no, "head": 0_i64, "floor": 0_i64, "t": "$$NOW" } };
+    let born = inner
+        .streams
+        .find_one_and_update(doc! { "_id": stream.as_str() }, vec![born])
+        .upsert(true)
+        .return_document(ReturnDocument::After)
+        .session(session)
+        .await
+        .map_err(|e| convert(&e, During::Session))?;
+    let born = born.ok_or_else(|| corrupt("a head, which vanishes while it is made"))?;
+    let time = born
+        .get_datetime("t")
+        .map_err(|_| corrupt("the time of a stream"))?;
+    let head = Head::parse(&born)?;
+    Ok(Some(Locked { head, time }))
 }

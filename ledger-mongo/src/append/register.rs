@@ -112,7 +112,7 @@ async fn find(
 }
 
 /// Draws `count` numbers; the last of them.
-async fn draw(inner: &Inner, session: &mut ClientSession, count: usize) -> Result<u64> {
+pub(super) async fn draw(inner: &Inner, session: &mut ClientSession, count: usize) -> Result<u64> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let drawn = inner
         .meta

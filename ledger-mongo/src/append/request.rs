@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ledger_core::backend::{Plan, plan};
-use ledger_core::{Batch, Error, Expected, Kind, RawEntry, Receipts, Result, StreamName};
+use ledger_core::{Batch, Error, Kind, RawEntry, Receipts, Result, StreamName};
 use tokio::time::Instant;
 
 use super::look::Seen;
@@ -17,9 +17,7 @@ use crate::id::MongoId;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) stream: StreamName,
-    /// The batch, with its expected version taken out.
     batch: Batch,
-    expected: Expected,
     bodies: Vec<Body>,
     pub(crate) bytes: usize,
     pub(crate) deadline: Instant,
@@ -52,15 +50,12 @@ impl Request {
         deadline: Instant,
         entered: Entered,
     ) -> Self {
-        let expected = batch.expected();
-        let batch = batch.with_expected(Expected::Any);
         let body = |entry| Body::new(&stream, entry, json_copies);
         Self {
             bodies: batch.entries().iter().map(body).collect(),
             bytes: batch.entries().iter().map(RawEntry::size).sum(),
             stream,
             batch,
-            expected,
             deadline,
             turn: AtomicU8::new(OPEN),
             _entered: entered,
@@ -93,15 +88,11 @@ impl Request {
         version: u64,
         mut find: impl FnMut(&'k str) -> Option<Found>,
     ) -> Result<Plan<MongoId>> {
-        let plan = plan(&self.batch, version, |index, _| {
+        plan(&self.batch, version, |index, _| {
             let entry = &self.batch.entries()[index];
             let found = entry.dedup_key.as_deref().and_then(&mut find);
             Ok(found.map(|found| found.original(entry)))
-        })?;
-        if !plan.fresh.is_empty() && !self.expected.holds_at(version) {
-            return Err(Error::conflict(self.expected, version));
-        }
-        Ok(plan)
+        })
     }
 
     /// The answer, as far as what was seen outside of any transaction gives

@@ -1,11 +1,13 @@
 //! The conformance suite.
 
+mod hooks;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder};
+use ledger_core::{Capabilities, Error, Kind, Result, Store, StoreOrder, StreamName};
 use ledger_mongo::{MongoId, MongoStore};
-use ledger_storetest::{Harness, Setup};
+use ledger_storetest::{Application, Harness, Hold, Obstacle, Setup};
 
 use crate::support::Place;
 
@@ -49,6 +51,36 @@ impl Harness for MongoHarness {
 
     fn future_id(&self) -> Option<MongoId> {
         Some(MongoId::new(u32::MAX, i64::MAX as u64 - 1))
+    }
+
+    async fn seed_version(
+        &self,
+        place: &Place,
+        stream: &StreamName,
+        version: u64,
+    ) -> Option<Result<()>> {
+        Some(hooks::seed(self, place, stream, version).await)
+    }
+
+    async fn application(
+        &self,
+        place: &Place,
+        setup: &Setup,
+    ) -> Option<Result<Box<dyn Application<MongoId>>>> {
+        Some(hooks::application(place, setup).await)
+    }
+
+    async fn hold_appends(&self, place: &Place) -> Option<Result<Box<dyn Hold>>> {
+        Some(hooks::hold(place).await)
+    }
+
+    async fn open_over(
+        &self,
+        place: &Place,
+        obstacle: Obstacle,
+        setup: &Setup,
+    ) -> Option<Result<Arc<dyn Store<MongoId>>>> {
+        hooks::open_over(self, place, obstacle, setup).await
     }
 }
 
