@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ledger_core::{Bson, Codec, ContentType, Kind, Metadata, Query, RawEntry, Store};
+use ledger_core::{Bson, Codec, ContentType, Error, Kind, Metadata, Query, RawEntry, Store};
 use ledger_mongo::MongoId;
 use ledger_mongo::mongodb::bson::{DateTime, Document, doc, rawdoc};
 use tokio::task::JoinSet;
@@ -83,7 +83,7 @@ async fn a_bad_request_fails_alone() {
         });
     }
     for (what, answer) in calls.join_all().await {
-        match (what, answer.as_ref().map_err(|e| e.kind())) {
+        match (what, answer.as_ref().map_err(Error::kind)) {
             (0, Err(Kind::Conflict { actual, .. })) => assert!((1..=16).contains(actual)),
             (1, Err(Kind::DedupMismatch { original, .. })) => assert_eq!(*original, Some(1)),
             (2, Ok(receipts)) => assert_eq!(receipts[0].version, 1),
