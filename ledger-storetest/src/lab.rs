@@ -1,6 +1,7 @@
 //! The bench that a case works at: one place, and handles to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ledger_core::{Capabilities, EntryId, Kind, Result, Store, StreamName};
@@ -9,6 +10,7 @@ use crate::case::{Failure, Ran, Verdict};
 use crate::check;
 use crate::harness::{Harness, Setup};
 use crate::hooks::{Application, Hold, Obstacle};
+use crate::run::Config;
 use crate::watched::{Moves, Watched};
 
 /// A handle to the store under test.
@@ -90,23 +92,22 @@ pub(crate) struct Lab<I> {
     pub(crate) seed: u64,
     /// How much work the random and the concurrent cases do; 1 is the usual.
     pub(crate) load: u32,
+    /// How long to look for fewer steps that fail too.
+    pub(crate) shrinking: Duration,
     /// What is being done, for the report of a case that hangs.
     step: Mutex<String>,
     moves: Moves,
 }
 
 impl<I: EntryId> Lab<I> {
-    pub(crate) async fn new<H: Harness<Id = I>>(
-        harness: Arc<H>,
-        seed: u64,
-        load: u32,
-    ) -> Result<Self> {
+    pub(crate) async fn new<H: Harness<Id = I>>(harness: Arc<H>, config: Config) -> Result<Self> {
         let place = harness.fresh().await?;
         let bench = Arc::new(PlaceOf { harness, place });
         Ok(Self {
             bench,
-            seed,
-            load,
+            seed: config.seed,
+            load: config.load,
+            shrinking: config.shrinking,
             step: Mutex::default(),
             moves: Moves::default(),
         })
@@ -156,6 +157,7 @@ impl<I: EntryId> Lab<I> {
             bench,
             seed: self.seed,
             load: self.load,
+            shrinking: self.shrinking,
             step: Mutex::default(),
             moves: self.moves.clone(),
         })

@@ -66,6 +66,7 @@ mod report;
 mod run;
 mod sample;
 mod tail;
+mod unsure;
 mod watched;
 
 pub use case::{Case, Failure, Ran, Verdict};

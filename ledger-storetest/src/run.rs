@@ -28,6 +28,9 @@ pub struct Config {
     /// How long one case may take in all, so that one that reads for ever
     /// ends. 30 minutes.
     pub case_limit: Duration,
+    /// How long to look for fewer random steps that fail too, before they are
+    /// reported. 10 s.
+    pub shrinking: Duration,
 }
 
 impl Default for Config {
@@ -40,6 +43,7 @@ impl Default for Config {
                 .map_or(1, |load| load.max(1)),
             case_timeout: Duration::from_secs(120),
             case_limit: Duration::from_secs(1800),
+            shrinking: Duration::from_secs(10),
         }
     }
 }
@@ -70,6 +74,13 @@ impl Config {
     #[must_use]
     pub fn with_case_limit(mut self, limit: Duration) -> Self {
         self.case_limit = limit;
+        self
+    }
+
+    /// Changes how long to look for fewer steps that fail too.
+    #[must_use]
+    pub fn with_shrinking(mut self, time: Duration) -> Self {
+        self.shrinking = time;
         self
     }
 }
@@ -106,7 +117,7 @@ pub async fn run_case<H: Harness>(
 }
 
 async fn verdict<H: Harness>(harness: Arc<H>, case: &Case<H::Id>, config: Config) -> Verdict {
-    let lab = Lab::new(harness, config.seed, config.load).await?;
+    let lab = Lab::new(harness, config).await?;
     let running = std::panic::AssertUnwindSafe((case.run)(&lab)).catch_unwind();
     let mut running = std::pin::pin!(running);
     let started = Instant::now();

@@ -4,6 +4,7 @@ mod metadata;
 mod payloads;
 mod texts;
 mod times;
+mod values;
 
 pub(super) use metadata::{b08_metadata_keys_odd, b09_metadata_full_size, b14_none_vs_empty};
 pub(super) use payloads::{
@@ -14,6 +15,7 @@ pub(super) use texts::{
     b07_like_and_regex_metachars,
 };
 pub(super) use times::b13_timestamps;
+pub(super) use values::{b11_nan_rejected, b12_deep_nesting};
 
 use ledger_core::{EntryId, Query, RawEntry, Record, Store, StoreOrder, StreamName};
 

@@ -71,6 +71,8 @@ macro_rules! __cases {
                 b08_metadata_keys_odd "P16 P18",
                 b09_metadata_full_size "P16 P18",
                 b10_numbers "P16",
+                b11_nan_rejected "P16 P24",
+                b12_deep_nesting "P16 P24",
                 b13_timestamps "P17",
                 b14_none_vs_empty "P16 P18",
             }
@@ -218,6 +220,7 @@ macro_rules! __cases {
             r_random {
                 r01_model_state_machine "P1 P2 P3 P4 P7 P8 P9 P16 P17 P18 P19 P22",
                 r03_history_checker_load "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P12 P19",
+                r04_history_checker_faults "P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P19",
                 r06_checker_selftest "P3",
             }
         }

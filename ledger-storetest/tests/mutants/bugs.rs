@@ -39,7 +39,7 @@ bugs! {
     LosesSome 3 "loses every 7th acknowledged append" [C04 R03];
     BatchReordered 6 "swaps the last two of a batch" [A02 F06];
     StoreByStream 7 "sorts pages of the whole store by stream" [A12];
-    HalfVisible 25 "shows a batch entry by entry" [F02 F07];
+    HalfVisible 25 "shows a batch entry by entry" [F02 F07 R04];
     BatchInterleaves 25 "appends a batch entry by entry, others in between" [F06 F02];
     PrefixOfBatch 24 "stores a large batch but its last entry" [A02 F03];
     AppearsAndVanishes 39 "shows an append, takes it back, shows it again" [C03 F02 R03];
@@ -53,8 +53,8 @@ bugs! {
     RestampedOnRead 32 "recorded_at is the time of the read" [M01 B13];
     PagesByTime 7 "the cursor compares recorded_at" [C11];
     // Futures.
-    LockKeptOnDrop 41 "a dropped append keeps the lock" [F07];
-    KeyRecordedLate 4 "a dropped append stores the entry without its key" [F08];
+    LockKeptOnDrop 41 "a dropped append keeps the lock" [F07 H01 R04];
+    KeyRecordedLate 4 "a dropped append stores the entry without its key" [F08 R04];
     ReadHoldsLock 41 "a read that is not polled keeps appends waiting" [A14 A15 I04];
     DroppedReadPoisons 41 "a dropped read leaves the handle unusable" [H01 H05];
     AppendLeaksPermit 77 "each dropped append loses a connection" [H04];
@@ -169,7 +169,8 @@ bugs! {
     PayloadIsText 30 "keeps payloads as UTF-8" [B01];
     PayloadCutAt64K 29 "cuts payloads at 65,535 bytes" [B01];
     EscapedNulLost 31 "drops \\u0000 from JSON" [B02 B03];
-    NumbersAsFloats 67 "numbers in JSON pass through f64" [B10];
+    NumbersAsFloats 67 "numbers in JSON pass through f64" [B10 B11];
+    DeepRefused 0 "refuses documents nested more than 100 deep" [B12];
     ControlsLost 31 "drops control characters from metadata" [B03];
     EmptyPayloadIsNull 67 "an empty payload becomes null" [B14];
     AbsentKeyIsEmpty 67 "an absent order key becomes an empty one" [B14];

@@ -48,6 +48,10 @@ impl Plain {
                 }
             }
         }
+        let deep = |e: &RawEntry| e.payload.iter().filter(|byte| **byte == b'[').count() > 100;
+        if bug == Bug::DeepRefused && batch.entries().iter().any(deep) {
+            return Err(Error::new(Kind::Internal, "nested more than 100 deep"));
+        }
         let mut seen = std::collections::HashMap::new();
         let mut entries = Vec::with_capacity(batch.entries().len());
         for entry in batch.entries() {

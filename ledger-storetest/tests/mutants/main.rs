@@ -61,14 +61,18 @@ fn hangs(bug: Bug) -> bool {
     )
 }
 
-/// The failure by which a case catches a bug, if it does.
-fn caught(bug: Bug, case: &Case<i64>, patience: u64) -> Result<Failure, String> {
-    let seconds = if hangs(bug) { 2 } else { patience };
-    let patience = Duration::from_secs(seconds);
-    let config = Config::default()
+/// How a case runs that has to catch a bug.
+fn config(bug: Bug, patience: Duration) -> Config {
+    let limit = if hangs(bug) { patience } else { patience * 10 };
+    Config::default()
         .with_case_timeout(patience)
-        .with_case_limit(if hangs(bug) { patience } else { patience * 10 });
-    match run(Twist::Bug(bug), case, config).verdict {
+        .with_case_limit(limit)
+        .with_shrinking(Duration::from_millis(50))
+}
+
+/// The failure by which a case catches a bug, if it does.
+fn caught(bug: Bug, config: Config, report: CaseReport) -> Result<Failure, String> {
+    match report.verdict {
         Ok(ran) => Err(format!("it passes: {ran:?}, SEED={}", config.seed)),
         Err(failure) if failure.got == "it hangs" && !hangs(bug) => Err("it hangs".to_owned()),
         Err(failure) => Ok(failure),
@@ -82,14 +86,13 @@ fn runtime() -> Runtime {
     }
 }
 
-fn run(twist: Twist, case: &Case<i64>, config: Config) -> CaseReport {
-    let runtime = runtime();
-    runtime.block_on(run_case(Arc::new(Twisted(twist)), case, config))
-}
-
 fn must_be_caught(bug: Bug) {
+    let config = config(bug, Duration::from_secs(if hangs(bug) { 2 } else { 120 }));
     for id in bug.caught_by() {
-        match caught(bug, &case(id), 120) {
+        let case = case(id);
+        let running = run_case(Arc::new(Twisted(Twist::Bug(bug))), &case, config);
+        let report = runtime().block_on(running);
+        match caught(bug, config, report) {
             Ok(failure) if is_promise(failure.promise) => {}
             Ok(failure) => panic!("{id} names no promise: {failure}"),
             Err(why) => panic!("{id} does not catch {bug:?} ({}): {why}", bug.wrong()),
@@ -106,16 +109,19 @@ fn is_promise(text: &str) -> bool {
     number.is_some_and(|number: u32| (1..=27).contains(&number))
 }
 
-/// All cases at once: what an odd store costs is mostly waiting.
-fn must_pass(twist: Twist) {
-    let config = Config::default();
-    let runtime = runtime();
+/// All cases at once: what they cost is mostly waiting.
+fn run_everything(twist: Twist, config: Config) -> Vec<CaseReport> {
     let cases = all_cases();
     let harness = Arc::new(Twisted(twist));
     let running = cases
         .iter()
         .map(|case| run_case(harness.clone(), case, config));
-    let reports = runtime.block_on(join_all(running));
+    runtime().block_on(join_all(running))
+}
+
+fn must_pass(twist: Twist) {
+    let config = Config::default();
+    let reports = run_everything(twist, config);
     let failed = reports.into_iter().filter_map(|report| {
         let failure = report.verdict.err()?;
         Some(format!("{}: {failure}", report.name))

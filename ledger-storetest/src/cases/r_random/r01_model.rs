@@ -14,8 +14,6 @@ const LISTS: usize = 4;
 const MORE_LISTS: usize = 24;
 const MORE_FOR: Duration = Duration::from_millis(500);
 const STEPS: usize = 60;
-/// How long to look for a shorter list that fails too.
-const SHRINKING: Duration = Duration::from_secs(10);
 
 /// Random steps on two handles, one after the other, leave the store as the
 /// specification says, after each step and in all that can be read: appends of
@@ -50,7 +48,7 @@ async fn shrunk<I: EntryId>(lab: &Lab<I>, mut steps: Vec<Step>, mut failure: Fai
     let mut size = steps.len() / 2;
     while size > 0 {
         let mut at = 0;
-        while at < steps.len() && started.elapsed() < SHRINKING {
+        while at < steps.len() && started.elapsed() < lab.shrinking {
             let mut fewer = steps.clone();
             fewer.drain(at..steps.len().min(at + size));
             match attempt(lab, &fewer).await {

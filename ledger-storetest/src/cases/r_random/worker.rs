@@ -1,4 +1,4 @@
-//! What the clients of R03 do.
+//! What the clients of R03 and R04 do.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ const OPS: usize = 1200;
 /// What a slow store should do, if it can in three times the time.
 const FEW: usize = 50;
 /// How long the free part goes on; a slow store does fewer operations.
-const FREE: Duration = Duration::from_millis(900);
+pub(super) const FREE: Duration = Duration::from_millis(900);
 pub(super) const STREAMS: usize = 4;
 /// Pages without a record in a row that say that more follows, at most.
 const EMPTY: usize = 10_000;
@@ -32,19 +32,26 @@ pub(super) struct Worker<I> {
     pub(super) rng: fastrand::Rng,
     pub(super) number: usize,
     pub(super) trims: bool,
-    /// Keyed batches that were acknowledged, to be retried.
+    /// Appends may end without a known outcome.
+    pub(super) unsure: bool,
+    /// Keyed batches that were acknowledged or may be there, to be retried.
     pub(super) batches: Vec<(usize, Vec<Numbered>, Expected)>,
 }
 
 impl<I: EntryId> Worker<I> {
-    pub(super) async fn work(mut self, barrier: Arc<Barrier>, load: u32) -> Result<()> {
+    pub(super) async fn work(
+        mut self,
+        barrier: Arc<Barrier>,
+        load: u32,
+        free: Duration,
+    ) -> Result<()> {
         for round in 0..ROUNDS {
             self.race(&barrier, round).await?;
         }
         let (started, load) = (Instant::now(), load.max(1));
         let ops = OPS.saturating_mul(load as usize);
         for op in 0..ops {
-            let patience = if op < FEW { 3 * FREE } else { FREE };
+            let patience = if op < FEW { 3 * free } else { free };
             if started.elapsed() > patience * load {
                 break;
             }
@@ -71,7 +78,7 @@ impl<I: EntryId> Worker<I> {
             version => Expected::Exactly(version),
         };
         let appended = self.client.append_after(gate, &hot, &mine, expected).await;
-        unless_refused(appended)?;
+        self.goes_on(appended)?;
 
         let key = format!("race-{round}");
         let same = [self.client.recorder().entry().with_key(key)];
@@ -79,7 +86,7 @@ impl<I: EntryId> Worker<I> {
             barrier.wait().await;
         };
         let expected = [Expected::Any, Expected::StreamExists][self.rng.usize(..2)];
-        unless_refused(self.client.append_after(gate, &hot, &same, expected).await)?;
+        self.goes_on(self.client.append_after(gate, &hot, &same, expected).await)?;
         barrier.wait().await;
         Ok(())
     }
@@ -109,7 +116,7 @@ impl<I: EntryId> Worker<I> {
                 // The expectation is stale by now, which must not matter.
                 Some((at, entries, expected)) => {
                     let stream = &self.names[at];
-                    unless_refused(self.client.append(stream, &entries, expected).await)
+                    self.goes_on(self.client.append(stream, &entries, expected).await)
                 }
                 None => Ok(()),
             },
@@ -142,10 +149,14 @@ impl<I: EntryId> Worker<I> {
             .append(&self.names[at], &entries, expected)
             .await;
         let keyed = entries.iter().all(|entry| entry.key.is_some());
-        if keyed && appended.is_ok() && self.batches.len() < 50 {
+        let there = match &appended {
+            Ok(_) => true,
+            Err(e) => e.applied() == Applied::Unknown,
+        };
+        if keyed && there && self.batches.len() < 50 {
             self.batches.push((at, entries, expected));
         }
-        unless_refused(appended)?;
+        self.goes_on(appended)?;
         if self.rng.bool() {
             // Whatever is missing below the head shows as a gap.
             let stream = &self.names[at];
@@ -162,6 +173,17 @@ impl<I: EntryId> Worker<I> {
             self.client.trim(stream, &middle.id).await?;
         }
         Ok(())
+    }
+
+    /// A conflict is an answer. So is contention: nothing was applied. An
+    /// unknown outcome is one where the line is unreliable.
+    fn goes_on<T>(&self, result: Result<T>) -> Result<()> {
+        let Err(e) = result else { return Ok(()) };
+        let answer = match e.applied() {
+            Applied::No => e.is_conflict() || e.retry() == ledger_core::Retry::Call,
+            Applied::Unknown => self.unsure,
+        };
+        if answer { Ok(()) } else { Err(e) }
     }
 
     async fn version(&self, stream: &StreamName) -> Result<u64> {
@@ -186,16 +208,6 @@ impl<I: EntryId> Worker<I> {
         };
         let count = self.rng.usize(1..=most);
         (0..count).map(|_| entry(&mut self.rng)).collect()
-    }
-}
-
-/// A conflict is an answer. So is contention: nothing was applied.
-fn unless_refused<T>(result: Result<T>) -> Result<()> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(e) if e.is_conflict() => Ok(()),
-        Err(e) if e.applied() == Applied::No && e.retry() == ledger_core::Retry::Call => Ok(()),
-        Err(e) => Err(e),
     }
 }
 
