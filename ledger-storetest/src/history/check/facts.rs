@@ -44,6 +44,9 @@ pub(super) struct StreamFacts<'h, I> {
     pub(super) places: BTreeMap<u64, Place<'h, I>>,
     /// The same by id: valid as far as rule 5 holds.
     pub(super) by_id: Vec<(&'h I, u64)>,
+    /// For each place, the latest time at which any entry up to it was asked
+    /// for, and by which append: nobody can have seen so far before.
+    pub(super) asked: Vec<(u64, u64, Option<usize>)>,
     /// Up to where somebody was told that it reaches.
     pub(super) known: Known,
     /// The same for one client each: what it appended or read itself.
@@ -109,6 +112,15 @@ impl Known {
         let count = self.steps.partition_point(|(at, _, _)| *at < time);
         let (_, version, op) = self.steps.get(count.checked_sub(1)?)?;
         Some((*version, *op))
+    }
+}
+
+impl<I> StreamFacts<'_, I> {
+    /// The latest time at which any entry up to a version was asked for.
+    pub(super) fn asked_up_to(&self, version: u64) -> Option<(u64, Option<usize>)> {
+        let count = self.asked.partition_point(|(at, _, _)| *at <= version);
+        let (_, time, op) = self.asked.get(count.checked_sub(1)?)?;
+        Some((*time, *op))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ledger_core::{StoreOrder, StreamName};
 
-use super::super::op::{History, What};
+use super::super::op::{History, Outcome, Refusal, What};
 use super::facts::{
     Content, Facts, Known, NEVER, Origin, Place, StreamFacts, appends, reads, tails,
 };
@@ -115,6 +115,13 @@ impl<'h, I: Ord> Facts<'h, I> {
                     self.began.entry(op).or_insert(*version);
                 }
             }
+            let mut latest = (0, None);
+            for (version, place) in &stream.places {
+                if place.invoked > latest.0 {
+                    latest = (place.invoked, place.writer);
+                }
+                stream.asked.push((*version, latest.0, latest.1));
+            }
         }
         self.streams = streams;
     }
@@ -168,9 +175,21 @@ impl<'h, I: Ord> Facts<'h, I> {
                 note(&stat.stream, seen.last_version, at, index, op.client);
             }
         }
+        let mut conflicts: BTreeMap<&StreamName, Vec<(Told, u32)>> = BTreeMap::new();
+        for (index, op, append) in self.appends() {
+            if let (Outcome::NotApplied(Refusal::Conflict { actual }), Some(at)) =
+                (&append.outcome, op.returned)
+            {
+                let told = conflicts.entry(&append.stream).or_default();
+                told.push(((at, *actual, index), op.client));
+            }
+        }
+        for name in conflicts.keys() {
+            told.entry(name).or_default();
+        }
         for (name, told) in told {
             if let Some(stream) = self.streams.get_mut(name) {
-                stream.acknowledge(told);
+                stream.acknowledge(told, conflicts.remove(name).unwrap_or_default());
             }
         }
     }
@@ -214,6 +233,7 @@ impl<'h, I: Ord> StreamFacts<'h, I> {
             first: 1,
             places: BTreeMap::new(),
             by_id: Vec::new(),
+            asked: Vec::new(),
             known: Known::default(),
             known_to: HashMap::new(),
             may_trim: Known::default(),
@@ -242,7 +262,9 @@ impl<'h, I: Ord> StreamFacts<'h, I> {
         });
     }
 
-    fn acknowledge(&mut self, told: Vec<(Told, u32)>) {
+    /// A conflict tells of a version as well as a page does, but not of what is
+    /// there.
+    fn acknowledge(&mut self, mut told: Vec<(Told, u32)>, conflicts: Vec<(Told, u32)>) {
         for ((at, version, op), _) in &told {
             if let Some(place) = self.places.get_mut(version)
                 && *at < place.acked
@@ -251,6 +273,7 @@ impl<'h, I: Ord> StreamFacts<'h, I> {
                 place.acked_by = Some(*op);
             }
         }
+        told.extend(conflicts);
         let mut by_client: HashMap<u32, Vec<Told>> = HashMap::new();
         for (told, client) in &told {
             by_client.entry(*client).or_default().push(*told);

@@ -81,13 +81,9 @@ fn conflict<I: Ord>(
     let at = stream.places.get(&actual);
     let next = actual.checked_add(1).and_then(|v| stream.places.get(&v));
     let returned = op.returned.unwrap_or(NEVER);
-    if let Some(place) = at.filter(|p| p.invoked >= returned) {
+    if let Some((_, writer)) = stream.asked_up_to(actual).filter(|(t, _)| *t >= returned) {
         let why = format!("a conflict at version {actual}, which was asked for later");
-        return Err(Broken::new(
-            "P8",
-            [index].into_iter().chain(place.writer),
-            why,
-        ));
+        return Err(Broken::new("P8", [index].into_iter().chain(writer), why));
     }
     let passed = stream.known.before(op.invoked).filter(|(v, _)| *v > actual);
     if let Some((version, teller)) = passed {

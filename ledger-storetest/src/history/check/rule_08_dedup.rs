@@ -5,8 +5,8 @@
 //! original: another append with the key that was asked for before the answer,
 //! or an earlier entry of the batch, and at the place that it names there is
 //! an entry with the key. An entry without a key is never a duplicate. And
-//! where every entry repeats a key that was known to be there, there is no
-//! conflict.
+//! where every entry repeats a key that was known to be there, or that is
+//! there at or below the version which a conflict tells, there is no conflict.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -172,8 +172,9 @@ fn carries<I: Ord + Debug>(
 }
 
 fn no_conflict_for_repeats<I: Ord>(facts: &Facts<'_, I>, keys: &Keys<'_, I>) -> Result<(), Broken> {
+    let carried = carried(facts);
     for (index, op, append) in facts.appends() {
-        let Outcome::NotApplied(Refusal::Conflict { .. }) = append.outcome else {
+        let Outcome::NotApplied(Refusal::Conflict { actual }) = append.outcome else {
             continue;
         };
         let Some(stream) = facts.streams.get(&append.stream) else {
@@ -187,6 +188,13 @@ fn no_conflict_for_repeats<I: Ord>(facts: &Facts<'_, I>, keys: &Keys<'_, I>) -> 
             };
             all.answers.iter().find(stays).map(|a| a.op)
         };
+        // A conflict that tells a version has seen all there was up to it.
+        let seen = |key: &str| {
+            let (version, writer) = carried.get(&(&append.stream, key))?;
+            let there = *version <= actual && !stream.maybe_trimmed(*version, returned);
+            there.then_some(*writer)
+        };
+        let known = |key: &str| known(key).or_else(|| seen(key));
         let originals = append.entries.iter().map(|e| known(e.key.as_deref()?));
         let originals: Option<Vec<usize>> = originals.collect();
         if let Some(originals) = originals.filter(|o| !o.is_empty()) {
@@ -196,4 +204,17 @@ fn no_conflict_for_repeats<I: Ord>(facts: &Facts<'_, I>, keys: &Keys<'_, I>) -> 
         }
     }
     Ok(())
+}
+
+/// Where an entry with a key is, and which append stored it.
+fn carried<'h, I: Ord>(facts: &Facts<'h, I>) -> HashMap<(&'h StreamName, &'h str), (u64, usize)> {
+    let mut carried = HashMap::new();
+    for (name, stream) in &facts.streams {
+        for (version, place) in &stream.places {
+            if let (Some(key), Some(writer)) = (facts.key_of(place.content), place.writer) {
+                carried.insert((*name, key), (*version, writer));
+            }
+        }
+    }
+    carried
 }

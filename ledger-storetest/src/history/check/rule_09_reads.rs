@@ -53,10 +53,10 @@ fn not_from_the_future<I>(
     returned: u64,
     op: usize,
 ) -> Result<(), Broken> {
-    match stream.places.get(&version) {
-        Some(place) if place.invoked >= returned => {
+    match stream.asked_up_to(version) {
+        Some((time, writer)) if time >= returned => {
             let why = format!("version {version} was seen before it was asked for");
-            Err(Broken::new("P5", [op].into_iter().chain(place.writer), why))
+            Err(Broken::new("P5", [op].into_iter().chain(writer), why))
         }
         _ => Ok(()),
     }
@@ -176,7 +176,17 @@ fn stats<I: Ord>(facts: &Facts<'_, I>) -> Result<(), Broken> {
             let why = format!("stat tells version {last}, and the stream only reached {reached}");
             return Err(Broken::new("P5", [index], why));
         }
-        not_from_the_future(stream, last, op.returned.unwrap_or(NEVER), index)?;
+        let returned = op.returned.unwrap_or(NEVER);
+        let count = seen.retained;
+        let all = count == last || stream.maybe_trimmed(1, returned) && count < last;
+        if !all || seen.last.is_some() != (count > 0) {
+            let why = format!(
+                "stat tells version {last} and {count} entries, of which it has the last: {}",
+                seen.last.is_some()
+            );
+            return Err(Broken::new("P1", [index], why));
+        }
+        not_from_the_future(stream, last, returned, index)?;
         if let Some(id) = &seen.last
             && let Some(place) = stream.places.get(&last)
             && place.id != id

@@ -2,7 +2,9 @@
 //! by nonsense.
 
 mod nonsense;
+mod search;
 mod sequential;
+mod small;
 
 use fastrand::Rng;
 use ledger_core::{StoreOrder, StreamName};
