@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger_core::backend::{StoreId, event};
+use ledger_core::backend::{Gate, StoreId, event};
 use ledger_core::{Applied, Error, Kind, Result};
 use mongodb::bson::{Document, RawDocumentBuf};
 use mongodb::options::SessionOptions;
@@ -15,7 +15,6 @@ use crate::BACKEND;
 use crate::append::Lanes;
 use crate::config::Config;
 use crate::error::{During, convert, late};
-use crate::gate::Gate;
 use crate::numbers::Numbers;
 use crate::schema::Names;
 use crate::time::{ClusterTime, Seen};

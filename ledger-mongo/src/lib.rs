@@ -91,7 +91,6 @@ mod append;
 mod config;
 mod document;
 mod error;
-mod gate;
 mod handle;
 mod heads;
 mod id;

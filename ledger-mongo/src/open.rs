@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ledger_core::backend::event;
+use ledger_core::backend::{Gate, event};
 use ledger_core::{Error, Kind, Result};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{
@@ -16,7 +16,6 @@ use crate::BACKEND;
 use crate::append::Lanes;
 use crate::config::Config;
 use crate::error::{During, convert, late};
-use crate::gate::Gate;
 use crate::handle::{Inner, repeat, session};
 use crate::numbers::Numbers;
 use crate::schema::{self, Names};

@@ -5,57 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ledger_core::backend::event;
+use ledger_core::backend::{Gate, event};
 use ledger_core::{Error, Kind, Result};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::BACKEND;
 use crate::config::Config;
 use crate::error::{During, convert};
 use crate::schema::sql;
-
-/// Counts the calls that run, so that `close` can wait for them.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    closed: AtomicBool,
-    running: Arc<Semaphore>,
-}
-
-const ROOM: u32 = 1 << 28;
-
-impl Gate {
-    pub(crate) fn new() -> Self {
-        Self {
-            closed: AtomicBool::new(false),
-            running: Arc::new(Semaphore::new(ROOM as usize)),
-        }
-    }
-
-    /// Lets a call in, unless the store is closed.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(Error::closed());
-        }
-        let permit = self.running.clone().try_acquire_owned();
-        permit.map_err(|_| Error::closed())
-    }
-
-    /// Lets no call in any more; whether this was the first time.
-    pub(crate) fn close(&self) -> bool {
-        !self.closed.swap(true, Ordering::AcqRel)
-    }
-
-    /// Waits until no call runs.
-    pub(crate) async fn drained(&self) {
-        // An error would mean that the semaphore was closed, which nobody does.
-        let _ = self.running.acquire_many(ROOM).await;
-    }
-}
 
 /// Where statements run that read: in a transaction, if their session would
 /// be another one otherwise.

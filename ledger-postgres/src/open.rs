@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger_core::backend::{StoreId, event};
+use ledger_core::backend::{Gate, StoreId, event};
 use ledger_core::{Applied, Error, Kind, Result};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::BACKEND;
 use crate::append::AppendSql;
-use crate::call::{Gate, Sessions};
+use crate::call::Sessions;
 use crate::config::Config;
 use crate::error::{During, convert};
 use crate::fence::Fence;

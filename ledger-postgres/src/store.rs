@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use ledger_core::backend::{StoreId, check_id, event};
+use ledger_core::backend::{Gate, StoreId, check_id, event};
 use ledger_core::{
     Batch, Capabilities, Error, Health, Holdup, Kind, ListStreams, Page, Read, ReadAll, Receipts,
     Record, Result, Rule, Store, StoreCursor, StoreOrder, StorePage, StreamName, StreamStat,
@@ -14,7 +14,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use tokio::time::{Instant, timeout_at};
 
 use crate::append::{AppendSql, Request, Within, append};
-use crate::call::{Call, Gate, Sessions, Work, run};
+use crate::call::{Call, Sessions, Work, run};
 use crate::config::Config;
 use crate::error::During;
 use crate::fence::{Fence, FenceStats};

@@ -9,16 +9,19 @@
 //! * [`copy_of`] tells one error to several callers, such as those of a group.
 //! * [`PositionCursor`] is the store cursor of backends whose entries have one
 //!   order of numbers.
+//! * [`Gate`] lets calls in until the store is closed, and waits for those inside.
 //! * [`Clock`] makes time replaceable in tests, [`StoreId`] tells one store
 //!   from another, [`event`] says what happens through `tracing`.
 
 mod clock;
 pub mod event;
+mod gate;
 mod plan;
 mod position;
 mod store_id;
 
 pub use clock::{Clock, SystemClock};
+pub use gate::{Gate, Pass};
 pub use plan::{Original, Plan, plan, plan_expecting};
 pub use position::{PositionCursor, check_id};
 pub use store_id::StoreId;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use ledger_core::backend::{Plan, plan};
+use ledger_core::backend::{Pass, Plan, plan};
 use ledger_core::{Batch, Error, Kind, RawEntry, Receipts, Result, StreamName};
 use tokio::time::Instant;
 
@@ -10,7 +10,6 @@ use super::look::Seen;
 use super::originals::{Found, Wanted};
 use crate::document::Body;
 use crate::error::late;
-use crate::gate::Entered;
 use crate::id::MongoId;
 
 /// A batch on its way.
@@ -23,7 +22,7 @@ pub(crate) struct Request {
     pub(crate) deadline: Instant,
     turn: AtomicU8,
     /// So that `close` waits, also if the caller's future was dropped.
-    _entered: Entered,
+    _entered: Pass,
 }
 
 /// What came of a request in a group.
@@ -48,7 +47,7 @@ impl Request {
         batch: Batch,
         json_copies: bool,
         deadline: Instant,
-        entered: Entered,
+        entered: Pass,
     ) -> Self {
         let body = |entry| Body::new(&stream, entry, json_copies);
         Self {

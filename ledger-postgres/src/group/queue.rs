@@ -4,8 +4,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ledger_core::backend::Pass;
 use ledger_core::{Receipts, Result, StreamName};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::stats::{Counters, GroupStats};
@@ -20,7 +21,7 @@ pub(super) struct Member {
     pub(super) ticket: Arc<Ticket>,
     pub(super) reply: oneshot::Sender<Result<Receipts<i64>>>,
     /// Keeps the store from being closed meanwhile.
-    pub(super) _running: OwnedSemaphorePermit,
+    pub(super) _running: Pass,
 }
 
 impl Member {
