@@ -122,8 +122,9 @@ fn run(env: &Env, spare: &Mutex<Option<Blank>>, job: Job) {
         }
         Job::Remove(number) => {
             for name in [index_name(number), segment_name(number)] {
-                env.files.forget(&name);
+                // In this order: nobody opens it once more, and its space is free.
                 let _ = env.fs.unlink(&name);
+                env.files.forget(&name);
             }
         }
         Job::Spare(len) => {

@@ -35,6 +35,15 @@ pub(crate) struct Settings {
 
 /// Opens a log, or makes one.
 pub(crate) fn open(fs: Arc<dyn Fs>, settings: &Settings) -> Result<(Arc<Log>, Appender)> {
+    let no_store = || misconfigured("there is no store in this folder; open it with `create`");
+    if !settings.create {
+        // Not even the lock's file is made where nothing is to be made.
+        let names = fs.list().map_err(|e| convert(e, "."))?;
+        let ours = |name: &String| matches!(Name::of(name), Name::Fixed | Name::Segment(_));
+        if !names.iter().any(ours) {
+            return Err(no_store());
+        }
+    }
     let lock = fs
         .lock(LOCK)
         .map_err(|e| convert(e, LOCK))?
@@ -55,11 +64,7 @@ pub(crate) fn open(fs: Arc<dyn Fs>, settings: &Settings) -> Result<(Arc<Log>, Ap
         (Some(anchor), Some(_)) => anchor,
         (Some(_), None) => return Err(corrupt(&segment_name(1), 0, "the segment is missing")),
         (None, None) if settings.create => make(&*fs, settings)?,
-        (None, None) => {
-            return Err(misconfigured(
-                "there is no store in this folder; open it with `create`",
-            ));
-        }
+        (None, None) => return Err(no_store()),
         (None, Some(last)) => finish_making(&*fs, last)?,
     };
     let last = last.unwrap_or(1);

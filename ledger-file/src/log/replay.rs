@@ -73,6 +73,8 @@ pub(crate) fn replay(segment: &SegmentFile, mark: &Mark, hash: &Hash) -> Result<
         crc: segment.header_crc,
         cut: None,
     };
+    // Whether the log has the very frame that the mark speaks of.
+    let mut met = marked.is_none();
     let mut group: Vec<(u64, Header, Bytes)> = Vec::new();
     let mut frames = Frames::new(segment, segment.capacity());
     loop {
@@ -85,10 +87,7 @@ pub(crate) fn replay(segment: &SegmentFile, mark: &Mark, hash: &Hash) -> Result<
                 group.push((at, header, body));
                 if header.last {
                     read.apply(segment, std::mem::take(&mut group), snapshot_end, hash)?;
-                    if marked == Some(read.end) && mark.crc != read.crc {
-                        let why = "the log is another one than the marked one";
-                        return Err(segment.corrupt(at, why));
-                    }
+                    met |= marked == Some(read.end) && mark.crc == read.crc;
                 }
                 continue;
             }
@@ -104,6 +103,9 @@ pub(crate) fn replay(segment: &SegmentFile, mark: &Mark, hash: &Hash) -> Result<
         }
         if read.end < sure {
             return Err(segment.corrupt(read.end, "the log ends before a place it had reached"));
+        }
+        if !met {
+            return Err(segment.corrupt(sure, "the log is another one than the marked one"));
         }
         if segment
             .header

@@ -6,7 +6,7 @@ use ledger_core::{Error, Kind, Result};
 
 use super::Appender;
 use crate::format::header::SegmentHeader;
-use crate::format::sector::file_len;
+use crate::format::sector::{capacity, file_len};
 use crate::format::snapshot::{Item, SegmentFacts, write_snapshot};
 use crate::segment::{Failed, Segment, blank_now, create, snapshot_len};
 
@@ -65,6 +65,7 @@ impl Appender {
             .settings
             .segment_bytes
             .max(PER_SNAPSHOT * snapshot_len)
+            .min(capacity(u32::MAX.into()))
             .max(least);
         if file_len(wanted) > u64::from(u32::MAX) {
             return Err(Error::new(

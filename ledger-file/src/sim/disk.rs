@@ -52,6 +52,15 @@ pub enum Fault {
     Short,
 }
 
+/// Which flush a disk reports but does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// Those of files.
+    Files,
+    /// Those of the folder.
+    Folder,
+}
+
 /// A disk of one folder. Clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub struct SimDisk(Arc<Mutex<Inner>>);
@@ -69,6 +78,7 @@ struct Inner {
     struck: u64,
     /// Nothing can grow.
     full: bool,
+    lie: Option<Lie>,
     locked: bool,
 }
 
@@ -129,6 +139,11 @@ impl SimDisk {
     /// From now on no file can be made or grow, or all can again.
     pub fn set_full(&self, full: bool) {
         self.lock().full = full;
+    }
+
+    /// From now on the disk does not flush what it says it did.
+    pub fn lie(&self, lie: Lie) {
+        self.lock().lie = Some(lie);
     }
 
     /// Whether the store on it is open.
@@ -281,7 +296,9 @@ impl Fs for SimDisk {
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.lock();
         inner.call(Does::Change)?;
-        inner.ops.push(Op::SyncFolder);
+        if inner.lie != Some(Lie::Folder) {
+            inner.ops.push(Op::SyncFolder);
+        }
         Ok(())
     }
 
@@ -353,6 +370,7 @@ impl File for SimFile {
         let mut inner = self.disk.lock();
         let file = self.file;
         match inner.call(Does::Change) {
+            Ok(_) if inner.lie == Some(Lie::Files) => Ok(()),
             Ok(_) => {
                 inner.ops.push(Op::Sync { file });
                 Ok(())

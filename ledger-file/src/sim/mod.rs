@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ledger_core::{Result, StreamName};
 
-pub use disk::{Fault, SimDisk};
+pub use disk::{Fault, Lie, SimDisk};
 pub use image::Loss;
 
 use crate::fs::OsFs;

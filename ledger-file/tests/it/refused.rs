@@ -82,3 +82,17 @@ async fn who_comes_second_is_refused_until_the_first_has_closed() {
     first.close().await.unwrap();
     FileStore::open(&folder).await.unwrap();
 }
+
+/// Catches an opening that makes something where it was told not to.
+#[tokio::test]
+async fn where_nothing_is_to_be_made_nothing_is() {
+    let place = Place::new();
+    let folder = place.beside("other");
+    assert!(FileStore::open_existing(&folder).await.is_err());
+    assert!(!folder.exists());
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("notes.txt"), "not a store").unwrap();
+    let error = FileStore::open_existing(&folder).await.unwrap_err();
+    assert_eq!(*error.kind(), Kind::Misconfigured, "{error:?}");
+    assert_eq!(files(&folder), ["notes.txt"]);
+}

@@ -1,10 +1,10 @@
 //! Every call to the disk fails once.
 
-use ledger_core::{Applied, Kind, Store};
+use ledger_core::{Applied, Batch, ContentType, Kind, Limits, RawEntry, Store, StreamName};
 use ledger_file::FileOptions;
 use ledger_file::sim::{Fault, Loss, SimDisk};
 
-use super::model::Asks;
+use super::model::{Asks, whole_store};
 use super::{Plan, block_on, judge, open, run};
 
 fn plan(seed: u64) -> Plan {
@@ -60,6 +60,26 @@ async fn one(plan: &Plan, call: u64, fault: Fault, seen: &mut Seen) {
         judge(&store, &model, ops + 1, Asks::Acknowledged).await;
         store.close().await.unwrap();
     }
+    opened_again(&disk, plan, call, fault).await;
+}
+
+/// Another process opens the store on the same machine, where a flush that
+/// failed has left in memory what is not on disk. What it has read, and what it
+/// appends, is there when the power fails next.
+async fn opened_again(disk: &SimDisk, plan: &Plan, call: u64, fault: Fault) {
+    let store = open(disk, plan.options.clone()).await;
+    let store = store.unwrap_or_else(|e| panic!("call {call}, {fault:?}: {e:?}"));
+    let read = whole_store(&store, false).await;
+    let entry = RawEntry::new(ContentType::BYTES, 1, vec![3; 100]);
+    let batch = Batch::new(vec![entry], &Limits::TABLE).unwrap();
+    let stream = StreamName::from_static("again");
+    let id = store.append(&stream, batch).await.unwrap()[0].id;
+    let image = disk.after_crash(disk.ops(), Loss::Everything, call);
+    let store = open(&image, plan.options.clone()).await;
+    let store = store.unwrap_or_else(|e| panic!("call {call}, {fault:?}, again: {e:?}"));
+    let mut left = whole_store(&store, false).await;
+    assert_eq!(left.pop().map(|last| last.record.id), Some(id), "P12");
+    assert_eq!(left, read, "P5: call {call}, {fault:?}");
 }
 
 fn every_call(fault: Fault, step: usize) {

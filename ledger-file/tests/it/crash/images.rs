@@ -1,7 +1,8 @@
 //! The power fails behind every operation of a random workload.
 
-use ledger_core::{Batch, ContentType, Limits, RawEntry, Store, StreamName};
-use ledger_file::sim::{Loss, SimDisk};
+use ledger_core::backend::PositionCursor;
+use ledger_core::{Batch, ContentType, Kind, Limits, RawEntry, Store, StreamName};
+use ledger_file::sim::{Lie, Loss, SimDisk};
 use ledger_file::{Durability, FileOptions};
 
 use super::model::Asks;
@@ -124,4 +125,51 @@ fn whatever_is_lost_what_was_acknowledged_is_there() {
 #[test]
 fn without_flushes_a_prefix_is_left() {
     explore(Durability::ProcessDeath, 100..100 + 2 * more());
+}
+
+/// The proof has teeth: on a disk that only says that it flushes, losses are
+/// found.
+fn is_found(lie: Lie) {
+    let plan = Plan {
+        seed: 5,
+        steps: 25,
+        options: options(Durability::PowerLoss, 4_096),
+        idles: false,
+        closes: false,
+    };
+    let disk = SimDisk::new();
+    let found = block_on(async {
+        // The store itself is there for certain.
+        open(&disk, plan.options.clone())
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        disk.lie(lie);
+        let (model, error) = run(&disk, &plan).await;
+        assert!(error.is_none(), "{error:?}");
+        let ops = disk.ops();
+        let image = disk.after_crash(ops, Loss::Everything, 0);
+        match open(&image, plan.options.clone()).await {
+            Ok(store) => {
+                let head = store.store_head().await.unwrap();
+                let head = PositionCursor::decode(&head).unwrap().position;
+                let acked = model.appends.iter().filter_map(|a| a.stored.last());
+                acked.map(|last| last.0).max() > Some(head)
+            }
+            Err(e) => *e.kind() == Kind::Corrupt,
+        }
+    });
+    assert!(found, "{lie:?}: nothing was missed");
+}
+
+#[test]
+fn a_disk_that_does_not_flush_files_is_found_out() {
+    is_found(Lie::Files);
+}
+
+#[test]
+fn a_disk_that_does_not_flush_names_is_found_out() {
+    is_found(Lie::Folder);
 }
