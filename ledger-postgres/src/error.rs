@@ -57,8 +57,15 @@ pub(crate) fn convert(error: &sqlx::Error, during: During) -> Error {
         },
         sqlx::Error::Io(e) => {
             let io = std::io::Error::from(e.kind());
-            let lost = Error::new(Kind::Unavailable, "the connection to the server is lost");
-            (lost.caused_by(io), true)
+            let message = match e.kind() {
+                // What rustls says of a certificate comes as this.
+                std::io::ErrorKind::InvalidData => {
+                    "no TLS connection to the server: its certificate is not of an authority \
+                     that is trusted, or is for another name"
+                }
+                _ => "the connection to the server is lost",
+            };
+            (Error::new(Kind::Unavailable, message).caused_by(io), true)
         }
         sqlx::Error::Tls(_) => (
             Error::new(Kind::Unavailable, "no TLS connection to the server"),

@@ -62,6 +62,29 @@
 //!
 //! To only read, `SELECT` on all of them is enough.
 //!
+//! # Poolers, TLS and standbys
+//!
+//! * Through PgBouncer in session mode nothing is special. In transaction mode
+//!   say so: [`Config::with_transaction_pooler`]. PgBouncer needs no setting
+//!   for it; an application that brings its own pool may need
+//!   `ignore_startup_parameters = extra_float_digits`. Let `query_wait_timeout`
+//!   be longer than [`Config::deadline`], and give it at least as many sessions
+//!   (`default_pool_size`) as there are long transactions.
+//! * For TLS choose a `tls-…` feature of this crate, and
+//!   `?sslmode=verify-full&sslrootcert=…` in the URL: only that checks who
+//!   answers. Without it sqlx goes on in plain bytes where the server has no TLS.
+//! * A standby is refused, by `open` and by reads of the whole store: it does
+//!   not show who is still writing.
+//!
+//! # When the server fails
+//!
+//! An append whose connection is lost after it was sent ends with an unknown
+//! outcome ([`Applied::Unknown`](ledger_core::Applied)); give its entries dedup
+//! keys and send it again. Reads are repeated by the library. A handle goes on
+//! when the server does: nothing has to be reopened. A server that turns
+//! read-only, as after a failover behind the same address, refuses appends with
+//! `Unavailable`, not applied.
+//!
 //! # Cancellation
 //!
 //! Every call runs in a task of its own, which goes on when its future is

@@ -13,6 +13,7 @@ mod faults;
 mod grouping;
 mod history;
 mod load;
+mod neighbourhood;
 mod opening;
 mod operations;
 mod order;
