@@ -174,6 +174,10 @@ fn from_server(code: i32, message: &str) -> Error {
             Kind::Unavailable,
             "the server is not, or no longer, the primary",
         ),
+        // Only a cursor brings a time that the server has not come to.
+        72 if message.contains("afterClusterTime") => {
+            (Kind::InvalidCursor, "a cursor ahead of the store")
+        }
         14031 => (Kind::DiskFull, "the server has no space left"),
         13 => (
             Kind::Misconfigured,

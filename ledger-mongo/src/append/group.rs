@@ -94,21 +94,37 @@ pub(super) async fn run(inner: &Inner, mut group: Vec<Pending>) {
             Fault::Repeated(nth) => group = resolve(inner, group, nth).await,
             Fault::Refused(nth, error) => group.remove(nth).answer(Outcome::Failed(error)),
             Fault::Hopeless(error) => {
-                for pending in group {
-                    pending.answer(Outcome::Failed(again(&error)));
-                }
+                fail(group, error);
                 return;
             }
         }
     }
 }
 
-/// The same error once more, for another caller.
+/// Answers all with an error; one of them with the error itself.
+fn fail(group: impl IntoIterator<Item = Pending>, error: Error) {
+    let mut group = group.into_iter();
+    let first = group.next();
+    for pending in group {
+        let failed = again(&error);
+        pending.answer(Outcome::Failed(failed));
+    }
+    if let Some(first) = first {
+        first.answer(Outcome::Failed(error));
+    }
+}
+
+/// The same error once more, for another caller. Its causes stay with the
+/// first: they cannot be copied.
 fn again(error: &Error) -> Error {
-    let copy = Error::new(error.kind().clone(), error.to_string());
-    let copy = copy.with_retry(error.retry());
+    let text = error.to_string();
+    let text = text.trim_end_matches("; outcome unknown");
+    let text = text
+        .strip_prefix(&format!("{}: ", error.kind()))
+        .unwrap_or(text);
+    let copy = Error::new(error.kind().clone(), text.to_owned());
     match error.applied() {
-        Applied::No => copy,
+        Applied::No => copy.with_retry(error.retry()),
         Applied::Unknown => copy.unknown_outcome(),
     }
 }
@@ -168,9 +184,7 @@ async fn finish(
             Finished::NotApplied(rest.collect(), Some(error))
         }
         Commit::Unknown(error) => {
-            for (pending, _) in writing {
-                pending.answer(Outcome::Failed(again(&error)));
-            }
+            fail(writing.into_iter().map(|(pending, _)| pending), error);
             Finished::All
         }
     }

@@ -95,6 +95,25 @@ async fn a_cursor_outlives_the_oplog() {
     drop(set);
 }
 
+/// Catches a store that was restored from a backup, or replaced, and goes on in
+/// silence from a cursor of its future.
+#[tokio::test]
+async fn a_cursor_of_a_later_time_is_refused() {
+    let place = Place::fresh().await;
+    let store = place.open().await;
+    append(&store, "s", vec![entry("1")]).await.unwrap();
+    let page = page_all(&store, AllQuery::new()).await.unwrap();
+    let mut bytes = page.next.as_bytes().to_vec();
+    bytes.truncate(bytes.len() - 4);
+    // `seen`, the time by which all that was given out was committed.
+    bytes[27..31].copy_from_slice(&[0xF0, 0, 0, 0]);
+    bytes.extend(crc32fast::hash(&bytes).to_be_bytes());
+    let later = StoreCursor::from_bytes(bytes);
+    let refused = page_all(&store, AllQuery::new().after(later)).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(*refused.kind(), Kind::InvalidCursor, "{refused}");
+}
+
 /// More streams than a cursor holds: it has to stay small, to be exact while
 /// the oplog reaches back, and to be refused afterwards. Catches versions that
 /// are forgotten too early, which gives entries out twice.
