@@ -56,6 +56,10 @@ compile_error!("ledger-file needs the positioned reads, file locks and folder fl
 
 mod error;
 mod format;
+#[cfg_attr(
+    not(feature = "sim"),
+    expect(unreachable_pub, reason = "public for the simulated disk")
+)]
 mod fs;
 mod handle;
 mod index;
