@@ -39,6 +39,10 @@ mongo-faults:
 test-docker:
     scripts/test-docker
 
+# Every bit and byte of the embedded log's files damaged, and many crashes. Takes an hour or so.
+file-flips:
+    LEDGER_LONG=1 cargo test -p ledger-file --test it -- --nocapture crash::
+
 # Which broken embedded log is caught by which test. Takes minutes.
 file-mutants:
     cargo test -p ledger-file --features mutants --test it -- --ignored --nocapture mutants::
