@@ -13,8 +13,6 @@ use crate::work::Work;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
     AtLeast(f64),
-    /// Set for something that is not built yet.
-    Later(f64, &'static str),
     /// None is set.
     None,
 }
@@ -91,7 +89,6 @@ fn row(row: &Row) {
     let (target, met) = match row.target {
         Target::AtLeast(least) if row.ratio.median >= least => (format!("≥ {least}"), "yes"),
         Target::AtLeast(least) => (format!("≥ {least}"), "**no**"),
-        Target::Later(least, what) => (format!("≥ {least} with {what}"), "not built"),
         Target::None => (String::new(), ""),
     };
     println!(
