@@ -71,7 +71,7 @@ quickstart *arguments:
 fetch-flights:
     scripts/fetch-flights
 
-# Ours against the same work without us: just bench all|sqlite|postgres|file|file-memory|typed.
+# Ours against the same work without us: just bench all|sqlite|postgres|mongo|file|file-memory|typed.
 bench group *arguments:
     cargo run --release -p ledger-bench -- {{ group }} {{ arguments }}
 

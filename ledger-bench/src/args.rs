@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 pub(crate) const USAGE: &str = "\
-ledger-bench all|sqlite|postgres|file|file-memory|typed [options]
+ledger-bench all|sqlite|postgres|mongo|file|file-memory|typed [options]
 
   --rows n        entries in the stores that are read (default 100000)
   --rounds n      rounds a row (default 5)
@@ -24,6 +24,7 @@ pub(crate) enum Group {
     All,
     Sqlite,
     Postgres,
+    Mongo,
     File,
     FileMemory,
     Typed,
@@ -52,6 +53,7 @@ impl Args {
             Some("all") => Group::All,
             Some("sqlite") => Group::Sqlite,
             Some("postgres") => Group::Postgres,
+            Some("mongo") => Group::Mongo,
             Some("file") => Group::File,
             Some("file-memory") => Group::FileMemory,
             Some("typed") => Group::Typed,
@@ -94,6 +96,9 @@ impl Args {
         }
         if args.rounds == 0 || args.rows < 3_000 {
             bail!("at least one round and 3000 rows");
+        }
+        if args.slow_flush && args.group == Group::Mongo {
+            bail!("--slow-flush does not reach a server of MongoDB");
         }
         Ok(Some(args))
     }

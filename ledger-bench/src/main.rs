@@ -1,7 +1,7 @@
 //! The speed of ledger, as a ratio to that of the same work without it.
 //!
-//! `cargo run --release -p ledger-bench -- all|sqlite|postgres|file|typed` prints one
-//! Markdown table a group. In each row two sides do the same work: *ours*
+//! `cargo run --release -p ledger-bench -- all|sqlite|postgres|mongo|file|typed`
+//! prints Markdown tables. In each row two sides do the same work: *ours*
 //! through the library, and the *floor*, the least code that does it without.
 //! They take turns within each round (floor, ours, ours, floor, …), so that what
 //! else the machine does meets both; a ratio is that of one round, and the
@@ -15,6 +15,7 @@
 mod args;
 mod disk;
 mod file;
+mod mongo;
 mod ours;
 mod postgres;
 mod race;
@@ -64,10 +65,12 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 sqlite::run(args).await?;
                 file::run(args).await?;
                 typed::run(args).await?;
-                postgres::run(args).await
+                postgres::run(args).await?;
+                mongo::run(args).await
             }
             Group::Sqlite => sqlite::run(args).await,
             Group::Postgres => postgres::run(args).await,
+            Group::Mongo => mongo::run(args).await,
             Group::File => file::run(args).await,
             Group::FileMemory => file::memory::run(args).await,
             Group::Typed => typed::run(args).await,

@@ -1,11 +1,12 @@
 //! Ours: the calls of [`Store`], as an application's task makes them.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use futures_util::TryStreamExt;
 use ledger_core::{
-    AllQuery, Batch, Limits, Query, RawEntry, Read, ReadAll, Store, StoreCursor, StoreExt,
+    AllQuery, Batch, EntryId, Limits, Query, RawEntry, Read, ReadAll, Store, StoreCursor, StoreExt,
     StreamName,
 };
 
@@ -13,25 +14,40 @@ use crate::work::Work;
 use crate::workload::{Entries, streams};
 
 /// Appends batches to streams by chance.
-pub(crate) struct Appender<S> {
+pub(crate) struct Appender<I, S> {
     store: S,
     entries: Entries,
     batch: usize,
     streams: Arc<[StreamName]>,
+    id: PhantomData<I>,
 }
 
-impl<S: Store<i64> + Clone> Appender<S> {
+impl<I: EntryId, S: Store<I> + Clone> Appender<I, S> {
     pub(crate) fn new(store: &S, entries: Entries, batch: usize, count: usize) -> Result<Self> {
         Ok(Self {
             store: store.clone(),
             entries,
             batch,
             streams: streams(count)?,
+            id: PhantomData,
         })
     }
 }
 
-impl<S: Store<i64> + 'static> Work for Appender<S> {
+/// Many of them, each with entries of its own.
+pub(crate) fn appenders<I: EntryId, S: Store<I> + Clone>(
+    store: &S,
+    entries: &Entries,
+    tasks: u32,
+    batch: usize,
+    count: usize,
+) -> Result<Vec<Appender<I, S>>> {
+    (0..u64::from(tasks))
+        .map(|n| Appender::new(store, entries.seeded(1_000 + n), batch, count))
+        .collect()
+}
+
+impl<I: EntryId, S: Store<I> + 'static> Work for Appender<I, S> {
     type Input = (usize, Vec<RawEntry>);
 
     fn prepare(&mut self) -> Result<Self::Input> {
@@ -48,33 +64,33 @@ impl<S: Store<i64> + 'static> Work for Appender<S> {
 }
 
 /// Reads the first stream page by page, again and again.
-pub(crate) struct StreamPages<S> {
+pub(crate) struct StreamPages<I, S> {
     store: S,
     stream: StreamName,
     limit: usize,
     key: Option<String>,
-    after: i64,
+    after: Option<I>,
 }
 
-impl<S: Store<i64> + Clone> StreamPages<S> {
+impl<I: EntryId, S: Store<I> + Clone> StreamPages<I, S> {
     pub(crate) fn new(store: &S, limit: usize, key: Option<String>) -> Result<Self> {
         Ok(Self {
             store: store.clone(),
             stream: streams(1)?[0].clone(),
             limit,
             key,
-            after: 0,
+            after: None,
         })
     }
 }
 
-impl<S: Store<i64> + 'static> Work for StreamPages<S> {
-    type Input = Read<i64>;
+impl<I: EntryId, S: Store<I> + 'static> Work for StreamPages<I, S> {
+    type Input = Read<I>;
 
-    fn prepare(&mut self) -> Result<Read<i64>> {
+    fn prepare(&mut self) -> Result<Read<I>> {
         let mut query = Query::new().limit(self.limit);
-        if self.after > 0 {
-            query = query.after(self.after);
+        if let Some(after) = self.after.take() {
+            query = query.after(after);
         }
         if let Some(key) = &self.key {
             query = query.order_key(key.clone());
@@ -82,33 +98,35 @@ impl<S: Store<i64> + 'static> Work for StreamPages<S> {
         Ok(Read::new(query, &Limits::TABLE)?)
     }
 
-    async fn run(&mut self, read: Read<i64>) -> Result<usize> {
+    async fn run(&mut self, read: Read<I>) -> Result<usize> {
         let page = self.store.read(&self.stream, &read).await?;
         let full = page.records.len() == self.limit;
-        let last = page.records.last().map_or(0, |last| last.id);
-        self.after = if full { last } else { 0 };
+        let last = page.records.last().filter(|_| full);
+        self.after = last.map(|last| last.id.clone());
         Ok(page.records.len())
     }
 }
 
 /// Reads the whole store page by page, again and again.
-pub(crate) struct StorePages<S> {
+pub(crate) struct StorePages<I, S> {
     store: S,
     limit: usize,
     after: Option<StoreCursor>,
+    id: PhantomData<I>,
 }
 
-impl<S: Clone> StorePages<S> {
+impl<I: EntryId, S: Store<I> + Clone> StorePages<I, S> {
     pub(crate) fn new(store: &S, limit: usize) -> Self {
         Self {
             store: store.clone(),
             limit,
             after: None,
+            id: PhantomData,
         }
     }
 }
 
-impl<S: Store<i64> + 'static> Work for StorePages<S> {
+impl<I: EntryId, S: Store<I> + 'static> Work for StorePages<I, S> {
     type Input = ReadAll;
 
     fn prepare(&mut self) -> Result<ReadAll> {

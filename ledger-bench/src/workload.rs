@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ledger_core::{Batch, ContentType, Limits, RawEntry, Store, StreamName};
+use ledger_core::{Batch, ContentType, EntryId, Limits, RawEntry, Store, StreamName};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
@@ -137,23 +137,45 @@ pub(crate) fn streams(n: usize) -> Result<Arc<[StreamName]>> {
     Ok(names?)
 }
 
-/// Appends `rows` entries: half of them to the first stream, the rest to the
-/// others.
-pub(crate) async fn fill<S: Store<i64>>(store: &S, args: &Args, count: usize) -> Result<()> {
-    let mut entries = Entries::new(args)?;
-    let names = streams(count)?;
-    let mut stored = 0;
-    while stored < args.rows {
-        // Small batches, so that the entries of the streams lie mixed.
-        let name = match stored % 20 {
-            0 => &names[0],
-            _ => &names[1 + entries.below(count - 1)],
-        };
-        let batch = Batch::new(entries.many(10), &Limits::TABLE)?;
+/// Appends to each stream once, so that none has to be made while the time runs.
+pub(crate) async fn make_streams<I: EntryId, S: Store<I>>(
+    store: &S,
+    count: usize,
+    entries: &Entries,
+) -> Result<()> {
+    let mut entries = entries.seeded(0);
+    for name in &*streams(count)? {
+        let batch = Batch::new(entries.many(1), &Limits::TABLE)?;
         store.append(name, batch).await?;
-        stored += 10;
     }
     Ok(())
+}
+
+/// Appends `rows` entries, every other batch to the first stream, the rest to
+/// the others; tells how many are in the first. The smaller the batches, the
+/// better the entries of the streams mix.
+pub(crate) async fn fill<I: EntryId, S: Store<I>>(
+    store: &S,
+    args: &Args,
+    count: usize,
+    batch: usize,
+) -> Result<usize> {
+    let mut entries = Entries::new(args)?;
+    let names = streams(count)?;
+    let mut in_first = 0;
+    for stored in (0..args.rows).step_by(batch) {
+        let size = batch.min(args.rows - stored);
+        let name = match stored % (2 * batch) {
+            0 => {
+                in_first += size;
+                &names[0]
+            }
+            _ => &names[1 + entries.below(count - 1)],
+        };
+        let batch = Batch::new(entries.many(size), &Limits::TABLE)?;
+        store.append(name, batch).await?;
+    }
+    Ok(in_first)
 }
 
 #[cfg(test)]

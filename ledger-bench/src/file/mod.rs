@@ -76,10 +76,8 @@ async fn appends(args: &Args) -> Result<()> {
         let store = FileStore::open(dir.path().join("ours")).await?;
         let group = floor::Group::start(&dir.path().join("floor"))?;
         let streams = if tasks == 1 { 1 } else { STREAMS };
-        let floor = (0..tasks).map(|n| group.appender(entries.seeded(n), batch));
-        let ours = (0..tasks)
-            .map(|n| ours::Appender::new(&store, entries.seeded(1_000 + n), batch, streams))
-            .collect::<Result<_>>()?;
+        let floor = (0..tasks).map(|n| group.appender(entries.seeded(n.into()), batch));
+        let ours = ours::appenders(&store, &entries, tasks, batch, streams)?;
         table
             .race(&name, Target::AtLeast(target), floor.collect(), ours)
             .await?;
@@ -142,8 +140,8 @@ impl Place {
         let dir = tempfile::tempdir()?;
         let file = FileStore::open(dir.path().join("log")).await?;
         let sqlite = SqliteStore::open(dir.path().join("sqlite.db")).await?;
-        fill(&file, args, READ_STREAMS).await?;
-        fill(&sqlite, args, READ_STREAMS).await?;
+        fill(&file, args, READ_STREAMS, 10).await?;
+        fill(&sqlite, args, READ_STREAMS, 10).await?;
         Ok(Self { dir, file, sqlite })
     }
 

@@ -10,7 +10,7 @@ use ledger_testkit::Postgres;
 use crate::args::Args;
 use crate::ours;
 use crate::table::{Table, Target, progress};
-use crate::workload::Entries;
+use crate::workload::{Entries, make_streams};
 use place::Place;
 
 /// A row of appends.
@@ -96,13 +96,9 @@ async fn appends(args: &Args, server: &Postgres, flush: &str) -> Result<()> {
     for row in APPENDS.iter().filter(|row| args.wants(row.name)) {
         let entries = Entries::new(args)?;
         let place = Place::fresh(server, row.connections).await?;
-        place.make_streams(row.streams, &entries).await?;
+        make_streams(&place.store, row.streams, &entries).await?;
         let floor = floor::appenders(&place, row, &entries).await?;
-        let appender = |n: u32| {
-            let entries = entries.seeded(u64::from(1_000 + n));
-            ours::Appender::new(&place.store, entries, row.batch, row.streams)
-        };
-        let ours = (0..row.tasks).map(appender).collect::<Result<_>>()?;
+        let ours = ours::appenders(&place.store, &entries, row.tasks, row.batch, row.streams)?;
         table.race(row.name, row.target, floor, ours).await?;
     }
     table.end();

@@ -1,13 +1,13 @@
 //! A schema with the tables of both sides.
 
 use anyhow::Result;
-use ledger_core::{Batch, Identifier, Limits, Store};
+use ledger_core::Identifier;
 use ledger_postgres::{Config, PostgresStore};
 use ledger_testkit::{Postgres, Schema};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::args::Args;
-use crate::workload::{Entries, streams};
+use crate::workload::fill;
 
 /// Streams in the store that is read.
 const STREAMS: usize = 100;
@@ -39,34 +39,9 @@ impl Place {
         format!("{}.{name}", self.schema.name)
     }
 
-    /// Appends to each stream once, so that none has to be made while the
-    /// time runs.
-    pub(super) async fn make_streams(&self, n: usize, entries: &Entries) -> Result<()> {
-        let mut entries = entries.seeded(0);
-        for name in &*streams(n)? {
-            let batch = Batch::new(entries.many(1), &Limits::TABLE)?;
-            self.store.append(name, batch).await?;
-        }
-        Ok(())
-    }
-
     /// Fills the store; tells how many entries are in the first stream.
     pub(super) async fn fill(&self, args: &Args) -> Result<usize> {
-        let mut entries = Entries::new(args)?;
-        let names = streams(STREAMS)?;
-        let mut in_first = 0;
-        for stored in (0..args.rows).step_by(100) {
-            let count = 100.min(args.rows - stored);
-            let name = match stored % 200 {
-                0 => {
-                    in_first += count;
-                    &names[0]
-                }
-                _ => &names[1 + entries.below(STREAMS - 1)],
-            };
-            let batch = Batch::new(entries.many(count), &Limits::TABLE)?;
-            self.store.append(name, batch).await?;
-        }
+        let in_first = fill(&self.store, args, STREAMS, 100).await?;
         let table = self.table("ledger_entries");
         self.run(format!("VACUUM ANALYZE {table}")).await?;
         Ok(in_first)

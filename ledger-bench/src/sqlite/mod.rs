@@ -59,8 +59,7 @@ async fn appends(args: &Args) -> Result<()> {
         let group = floor_group::Group::start(&place.floor())?;
         let floor = (0..64).map(|n| group.appender(entries.seeded(n), STREAMS));
         let floor = floor.collect::<Result<_>>()?;
-        let ours = (0..64).map(|n| place.appender(&entries, 1_000 + n, 1, STREAMS));
-        let ours = ours.collect::<Result<_>>()?;
+        let ours = ours::appenders(&place.store, &entries, 64, 1, STREAMS)?;
         table.race(name, Target::AtLeast(0.8), floor, ours).await?;
     }
     for (name, batch, target) in [
@@ -146,7 +145,7 @@ impl Place {
     async fn filled(args: &Args) -> Result<Self> {
         progress("filling the store");
         let place = Self::fresh().await?;
-        fill(&place.store, args, STREAMS).await?;
+        fill(&place.store, args, STREAMS, 10).await?;
         Ok(place)
     }
 
@@ -164,7 +163,7 @@ impl Place {
         seed: u64,
         batch: usize,
         streams: usize,
-    ) -> Result<ours::Appender<SqliteStore>> {
+    ) -> Result<ours::Appender<i64, SqliteStore>> {
         ours::Appender::new(&self.store, entries.seeded(seed), batch, streams)
     }
 }
