@@ -4,6 +4,7 @@ mod database;
 mod docker;
 mod fail_point;
 mod mongod;
+mod partition;
 mod set;
 mod wire;
 

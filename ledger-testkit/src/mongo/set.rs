@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::database::MongoDatabase;
 use super::fail_point::FailPoint;
 use super::mongod::Mongod;
+use super::partition::Network;
 use super::wire::{LIMIT, command, hello, until};
 use crate::PATIENCE;
 use crate::error::{Error, Result};
@@ -20,6 +21,7 @@ pub(super) const NAME: &str = "ledger";
 #[derive(Debug)]
 pub struct MongoSet {
     nodes: Vec<Mongod>,
+    pub(super) network: Option<Network>,
 }
 
 impl MongoSet {
@@ -31,15 +33,34 @@ impl MongoSet {
     ///
     /// If there is no binary: what to run.
     pub async fn start(nodes: usize) -> Result<Self> {
-        let start = || Mongod::start(&["--replSet", NAME]);
+        Self::with(nodes, false).await
+    }
+
+    /// Like [`start`](Self::start), with a network between the servers, which
+    /// [`cut_off`](Self::cut_off) cuts.
+    ///
+    /// # Errors
+    ///
+    /// If there is no binary: what to run.
+    pub async fn start_apart(nodes: usize) -> Result<Self> {
+        Self::with(nodes, true).await
+    }
+
+    async fn with(nodes: usize, apart: bool) -> Result<Self> {
+        let mut options = vec!["--replSet", NAME];
+        if apart {
+            options.extend(Network::OPTIONS);
+        }
+        let start = || Mongod::start(&options);
         let nodes = try_join_all((0..nodes).map(|_| start())).await?;
-        let set = Self { nodes };
+        let network = match apart {
+            true => Some(Network::start(nodes.iter().map(Mongod::port)).await?),
+            false => None,
+        };
+        let set = Self { nodes, network };
         let members: Vec<Bson> = (0..)
-            .zip(&set.nodes)
-            .map(|(id, node)| {
-                let host = format!("127.0.0.1:{}", node.port());
-                Bson::from(doc! { "_id": id, "host": host })
-            })
+            .zip(set.hosts())
+            .map(|(id, host)| Bson::from(doc! { "_id": id, "host": host }))
             .collect();
         let settings = doc! { "electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500 };
         let config = doc! { "_id": NAME, "members": members, "settings": settings };
@@ -57,12 +78,18 @@ impl MongoSet {
     /// The URL of the set.
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<String> = self
-            .nodes
-            .iter()
-            .map(|node| format!("127.0.0.1:{}", node.port()))
-            .collect();
+        let hosts: Vec<String> = self.hosts().collect();
         format!("mongodb://{}/?replicaSet={NAME}", hosts.join(","))
+    }
+
+    /// What the members call each other.
+    fn hosts(&self) -> impl Iterator<Item = String> {
+        let port = |(node, server): (usize, &Mongod)| match &self.network {
+            Some(network) => network.port(node),
+            None => server.port(),
+        };
+        let nodes = self.nodes.iter().enumerate();
+        nodes.map(move |node| format!("127.0.0.1:{}", port(node)))
     }
 
     /// The URL of one server, whatever it is in the set.

@@ -10,6 +10,7 @@ mod frozen;
 mod load;
 mod naive;
 mod network;
+mod partition;
 
 /// How often something is done: so often in the gate, ten times as often if
 /// `LEDGER_LONG` is set.
