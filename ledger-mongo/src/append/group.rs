@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ledger_core::backend::{Plan, event};
+use ledger_core::backend::{Plan, copy_of, event};
 use ledger_core::{Applied, Error, Kind, RawEntry, Receipts, Result, StreamName};
 use mongodb::ClientSession;
 use mongodb::bson::RawDocumentBuf;
@@ -106,26 +106,10 @@ fn fail(group: impl IntoIterator<Item = Pending>, error: Error) {
     let mut group = group.into_iter();
     let first = group.next();
     for pending in group {
-        let failed = again(&error);
-        pending.answer(Outcome::Failed(failed));
+        pending.answer(Outcome::Failed(copy_of(&error)));
     }
     if let Some(first) = first {
         first.answer(Outcome::Failed(error));
-    }
-}
-
-/// The same error once more, for another caller. Its causes stay with the
-/// first: they cannot be copied.
-fn again(error: &Error) -> Error {
-    let text = error.to_string();
-    let text = text.trim_end_matches("; outcome unknown");
-    let text = text
-        .strip_prefix(&format!("{}: ", error.kind()))
-        .unwrap_or(text);
-    let copy = Error::new(error.kind().clone(), text.to_owned());
-    match error.applied() {
-        Applied::No => copy.with_retry(error.retry()),
-        Applied::Unknown => copy.unknown_outcome(),
     }
 }
 

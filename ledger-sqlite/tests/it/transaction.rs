@@ -188,7 +188,6 @@ async fn a_dropped_append_is_whole_or_absent_and_ends_the_use_of_the_value() {
         let stream = name(&format!("s{round}"));
         let mut tx = begin(&pool).await;
         let bound = store.in_transaction(&mut tx);
-        // In three statements.
         let seven = batch((0..7).map(|n| entry(n.to_string())));
         let mut appending = Box::pin(bound.append(&stream, seven));
         let done = polled(appending.as_mut(), round % 16).await.is_some();
