@@ -1,10 +1,10 @@
 //! Many requests in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ledger_core::backend::{Plan, copy_of, event};
-use ledger_core::{Applied, Error, Kind, RawEntry, Receipts, Result, StreamName};
+use ledger_core::{Error, Kind, RawEntry, Receipts, Result, StreamName};
 use mongodb::ClientSession;
 use mongodb::bson::RawDocumentBuf;
 use tokio::sync::oneshot;
@@ -57,7 +57,7 @@ struct Prepared {
 
 /// Runs the group until every request has its answer.
 pub(super) async fn run(inner: &Inner, mut group: Vec<Pending>) {
-    let mut attempt = 0;
+    let (mut attempt, mut at_once) = (0, true);
     loop {
         group.retain(|pending| !pending.request.is_given_up());
         let Some(deadline) = group.iter().map(|p| p.request.deadline).max() else {
@@ -71,7 +71,7 @@ pub(super) async fn run(inner: &Inner, mut group: Vec<Pending>) {
             return;
         }
         attempt += 1;
-        let prepared = patiently(attempt, deadline, prepare(inner, &group)).await;
+        let prepared = patiently(attempt, deadline, prepare(inner, &group, at_once)).await;
         let fault = match prepared.map_err(Fault::from).and_then(|prepared| prepared) {
             Ok(prepared) => match finish(inner, group, prepared, deadline).await {
                 Finished::All => return,
@@ -93,6 +93,7 @@ pub(super) async fn run(inner: &Inner, mut group: Vec<Pending>) {
             }
             Fault::Repeated(nth) => group = resolve(inner, group, nth).await,
             Fault::Refused(nth, error) => group.remove(nth).answer(Outcome::Failed(error)),
+            Fault::Uneven => at_once = false,
             Fault::Hopeless(error) => {
                 fail(group, error);
                 return;
@@ -183,14 +184,26 @@ struct Lane<'g> {
     keys: HashMap<&'g str, Found>,
 }
 
-/// Everything but the commit.
-async fn prepare(inner: &Inner, group: &[Pending]) -> Result<Prepared, Fault> {
+/// Everything but the commit; `at_once` if the head of a single stream may be
+/// moved before it is known what there is to store.
+async fn prepare(inner: &Inner, group: &[Pending], at_once: bool) -> Result<Prepared, Fault> {
     let mut streams: Vec<_> = group.iter().map(|p| &p.request.stream).collect();
     streams.sort_unstable();
     streams.dedup();
     register(inner, streams.iter().copied()).await?;
     let mut session = transaction::begin(inner).await?;
-    let mut heads = transaction::heads(inner, &mut session, &streams, During::Read).await?;
+    let moved = match streams.as_slice() {
+        [_] if at_once => fresh(group),
+        _ => None,
+    };
+    let mut heads = match moved {
+        Some(count) => transaction::advance(inner, &mut session, streams[0], count)
+            .await?
+            .map(|locked| (streams[0].clone(), locked))
+            .into_iter()
+            .collect(),
+        None => transaction::heads(inner, &mut session, &streams, During::Read).await?,
+    };
     let mut lanes = Vec::with_capacity(streams.len());
     for name in &streams {
         let Some(locked) = heads.remove(*name) else {
@@ -214,6 +227,10 @@ async fn prepare(inner: &Inner, group: &[Pending]) -> Result<Prepared, Fault> {
         decisions.push(decide(&mut lanes[nth], pending, contents, &mut documents)?);
         owners.resize(documents.len(), index);
     }
+    if moved.is_some_and(|count| lanes[0].appended != count) {
+        let _ = session.abort_transaction().await;
+        return Err(Fault::Uneven);
+    }
     let moves = lanes.iter().filter(|lane| lane.appended > 0);
     let moves: Vec<_> = moves
         .map(|lane| (lane.name, lane.locked, lane.appended))
@@ -227,9 +244,11 @@ async fn prepare(inner: &Inner, group: &[Pending]) -> Result<Prepared, Fault> {
         });
     }
     let failed = |e: mongodb::error::Error| transaction::fault(&e);
-    let moved = transaction::move_heads(inner, &mut session, &moves).await;
-    if !moved.map_err(failed)? {
-        return Err(Fault::Again(contention("a head has moved")));
+    if moved.is_none() {
+        let moved = transaction::move_heads(inner, &mut session, &moves).await;
+        if !moved.map_err(failed)? {
+            return Err(Fault::Again(contention("a head has moved")));
+        }
     }
     let inserted = transaction::insert(inner, &mut session, &documents).await;
     inserted.map_err(|e| failed(e).of(&owners))?;
@@ -242,6 +261,28 @@ async fn prepare(inner: &Inner, group: &[Pending]) -> Result<Prepared, Fault> {
         session: Some(session),
         decisions,
     })
+}
+
+/// How many entries the group stores if nothing speaks against it; `None` if
+/// that cannot be said before the stream is looked at, or if there are none.
+fn fresh(group: &[Pending]) -> Option<u64> {
+    let mut stored = HashSet::new();
+    let mut count = 0;
+    for pending in group {
+        if !pending.request.expects_nothing() {
+            return None;
+        }
+        for entry in pending.request.entries() {
+            count += match entry.dedup_key.as_deref() {
+                Some(key) => {
+                    let known = pending.originals.get(key).is_some();
+                    u64::from(!known && stored.insert(key))
+                }
+                None => 1,
+            };
+        }
+    }
+    (count > 0).then_some(count)
 }
 
 fn contention(why: &'static str) -> Error {

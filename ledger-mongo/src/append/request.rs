@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use ledger_core::backend::{Pass, Plan, plan};
-use ledger_core::{Batch, Error, Kind, RawEntry, Receipts, Result, StreamName};
+use ledger_core::{Batch, Error, Expected, Kind, RawEntry, Receipts, Result, StreamName};
 use tokio::time::Instant;
 
 use super::look::Seen;
@@ -101,6 +101,11 @@ impl Request {
         // Without fresh entries nobody asks for the place of one.
         let nowhere = |_| (MongoId::new(0, 0), 0);
         Ok(plan.fresh.is_empty().then(|| plan.receipts(nowhere)))
+    }
+
+    /// Whether it appends at whatever version the stream is.
+    pub(crate) fn expects_nothing(&self) -> bool {
+        self.batch.expected() == Expected::Any
     }
 
     /// The keys of the batch, to look for.

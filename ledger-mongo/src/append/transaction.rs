@@ -7,7 +7,7 @@ use ledger_core::{Error, Kind, Result, StreamName};
 use mongodb::ClientSession;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use mongodb::error::{ErrorKind, UNKNOWN_TRANSACTION_COMMIT_RESULT};
-use mongodb::options::{FindOptions, TransactionOptions};
+use mongodb::options::{FindOptions, ReturnDocument, TransactionOptions};
 use tokio::time::Instant;
 
 use crate::error::{During, convert, corrupt, is_transient};
@@ -26,6 +26,8 @@ pub(super) enum Fault {
     Repeated(usize),
     /// The server refuses an entry. Its place as above.
     Refused(usize, Error),
+    /// The head was moved by more entries than there were to store after all.
+    Uneven,
     /// Repeating does not help.
     Hopeless(Error),
 }
@@ -122,6 +124,41 @@ pub(crate) async fn heads(
     )
     .await?;
     Ok(found)
+}
+
+/// Moves the head of one stream on by so many entries, and tells where it was:
+/// one round trip instead of two. `None` if it is not there.
+pub(super) async fn advance(
+    inner: &Inner,
+    session: &mut ClientSession,
+    stream: &StreamName,
+    count: u64,
+) -> Result<Option<Locked>, Fault> {
+    let added = i64::try_from(count).unwrap_or(i64::MAX);
+    let moved = doc! {
+        "head": { "$add": ["$head", added] },
+        "t": { "$max": ["$t", "$$NOW"] },
+    };
+    let moved = inner
+        .streams
+        .find_one_and_update(
+            doc! { "_id": stream.as_str() },
+            vec![doc! { "$set": moved }],
+        )
+        .projection(doc! { "no": 1, "head": 1, "t": 1 })
+        .return_document(ReturnDocument::After)
+        .session(session)
+        .await
+        .map_err(|e| fault(&e))?;
+    let Some(moved) = moved else {
+        return Ok(None);
+    };
+    let time = moved.get_datetime("t");
+    let time = time.map_err(|_| corrupt("the time of a stream"))?;
+    // Beyond the last version the sum is no integer any more.
+    let mut head = Head::parse(&moved).map_err(|_| Fault::Uneven)?;
+    head.version = head.version.checked_sub(count).ok_or(Fault::Uneven)?;
+    Ok(Some(Locked { head, time }))
 }
 
 /// Moves heads on by so many entries; whether all were moved. A head that
