@@ -27,7 +27,7 @@ test-mongo:
 # Every backend that needs a server.
 test-integration: test-pg test-mongo
 
-# Which broken store is caught by which case of the suite, as a table. Takes minutes.
+# Which broken store is caught by which case of the suite, as a table. Takes five minutes or so.
 kill-matrix:
     cargo test -p ledger-storetest --test mutants -- --ignored --nocapture matrix
 

@@ -10,6 +10,9 @@ use crate::benign::Quirk;
 use crate::bugs::Bug;
 use crate::plain::Twist;
 
+/// How long the cases of one mutant may take. They take about two seconds.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// Prints which cases catch which mutant. Those named for it are bold; one that
 /// did not catch it this time, as a race may be lost, is struck through.
 #[test]
@@ -25,7 +28,11 @@ fn matrix() {
             scope.spawn(|| {
                 while let Some(&bug) = Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let row = row(bug);
-                    rows.lock().unwrap().insert(bug as usize, row);
+                    let mut rows = rows.lock().unwrap();
+                    rows.insert(bug as usize, row);
+                    if rows.len() % 20 == 0 {
+                        eprintln!("{} of {} mutants", rows.len(), Bug::ALL.len());
+                    }
                 }
             });
         }
@@ -40,8 +47,9 @@ fn matrix() {
 }
 
 fn row(bug: Bug) -> String {
-    // All cases run at once, so that what hangs is waited for once.
-    let config = crate::config(bug, Duration::from_secs(6));
+    // All cases run at once, so that what hangs, or moves for ever, is waited
+    // for once.
+    let config = crate::config(bug, Duration::from_secs(6)).with_case_limit(LIMIT);
     let mut text = String::new();
     for report in crate::run_everything(Twist::Bug(bug), config) {
         let id = report.name.split('_').next().unwrap_or_default();
