@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::location::Location;
 use crate::open;
 use crate::options::{Durability, SqliteOptions};
-use crate::read::{Collected, Reader};
+use crate::read::{Connections, Reader};
 use crate::sql::Sql;
 use crate::writer::{Job, Queue, Ticket, wait};
 
@@ -24,9 +24,7 @@ use crate::writer::{Job, Queue, Ticket, wait};
 pub(crate) struct Parts {
     pub(crate) id: StoreId,
     pub(crate) sql: Arc<Sql>,
-    pub(crate) pool: SqlitePool,
-    /// Of a pool of our own.
-    pub(crate) collected: Option<Arc<Collected>>,
+    pub(crate) connections: Connections,
     pub(crate) queue: Queue,
 }
 
@@ -34,7 +32,6 @@ pub(crate) struct Parts {
 pub(crate) struct Shared {
     pub(crate) id: StoreId,
     pub(crate) reader: Reader,
-    pub(crate) owns_pool: bool,
     pub(crate) queue: Queue,
     pub(crate) durability: Durability,
     pub(crate) clock: Arc<dyn Clock>,
@@ -178,19 +175,12 @@ impl SqliteStore {
         let Parts {
             id,
             sql,
-            pool,
-            collected,
+            connections,
             queue,
         } = parts;
-        let owns_pool = collected.is_some();
         let shared = Shared {
             id,
-            reader: Reader {
-                sql,
-                pool,
-                collected,
-            },
-            owns_pool,
+            reader: Reader { sql, connections },
             queue,
             durability: options.durability,
             clock: options.clock.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledger_core::backend::{StoreId, event};
 use ledger_core::{Error, Identifier, Kind, Limits, Result, Rule};
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -13,7 +13,7 @@ use crate::error::{convert, misconfigured};
 use crate::handle::Parts;
 use crate::location::Location;
 use crate::options::{Durability, SqliteOptions};
-use crate::read::Collected;
+use crate::read::Connections;
 use crate::settings::{Settings, check_database};
 use crate::sql::Sql;
 use crate::writer::{Own, Source, Writer, backoff};
@@ -70,20 +70,10 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
         }
     };
 
-    let collected = Arc::new(Collected::default());
-    let pages = collected.clone();
-    let readers = SqlitePoolOptions::new()
-        .max_connections(options.readers)
-        .acquire_timeout(Limits::TABLE.deadline_max)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .after_connect(move |conn, _| Box::pin(read::register(conn, pages.clone())))
-        .connect_lazy_with(
-            connect_options(&location, options.durability)
-                .busy_timeout(READER_BUSY)
-                .pragma("query_only", "1"),
-        );
+    let readers = connect_options(&location, options.durability)
+        .busy_timeout(READER_BUSY)
+        .pragma("query_only", "1");
+    let readers = read::Own::new(readers, options.readers);
     let own = Own {
         options: writer,
         durability: options.durability,
@@ -92,9 +82,8 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
     Ok(parts(
         id,
         options,
-        readers,
+        Connections::Own(Arc::new(readers)),
         Source::Own(Box::new(own)),
-        Some(collected),
     ))
 }
 
@@ -102,7 +91,8 @@ pub(crate) async fn file(location: Location, options: &SqliteOptions) -> Result<
 pub(crate) async fn pool(pool: SqlitePool, options: &SqliteOptions) -> Result<Parts> {
     check(options)?;
     let id = ensure_in(&pool, options, options.create).await?;
-    Ok(parts(id, options, pool.clone(), Source::Pool(pool), None))
+    let connections = Connections::Pool(pool.clone());
+    Ok(parts(id, options, connections, Source::Pool(pool)))
 }
 
 /// Checks an application's database, and creates the tables if it may.
@@ -131,13 +121,7 @@ async fn wait(attempt: &mut u32, why: &Error) {
     *attempt += 1;
 }
 
-fn parts(
-    id: StoreId,
-    options: &SqliteOptions,
-    pool: SqlitePool,
-    source: Source,
-    collected: Option<Arc<Collected>>,
-) -> Parts {
+fn parts(id: StoreId, options: &SqliteOptions, connections: Connections, source: Source) -> Parts {
     event::opened(BACKEND, id);
     let sql = Arc::new(Sql::new(&options.prefix));
     let queue = Writer::start(
@@ -149,8 +133,7 @@ fn parts(
     Parts {
         id,
         sql,
-        pool,
-        collected,
+        connections,
         queue,
     }
 }

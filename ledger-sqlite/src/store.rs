@@ -68,9 +68,7 @@ impl Store<i64> for SqliteStore {
         let first = !self.shared.closed.swap(true, Ordering::AcqRel);
         let closing = async {
             self.shared.queue.close().await;
-            if self.shared.owns_pool {
-                self.shared.reader.pool.close().await;
-            }
+            self.shared.reader.connections.close().await;
         };
         timeout_at(self.deadline(), closing)
             .await

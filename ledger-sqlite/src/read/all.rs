@@ -34,10 +34,11 @@ impl Reader {
             (Direction::Descending, None) => (0, start),
         };
         let descending = way == Direction::Descending;
-        let pages = self.sql.pages(self.collected.is_some());
+        let collected = self.connections.collected();
+        let pages = self.sql.pages(collected.is_some());
         let ask = Ask {
             statement: &pages.all[usize::from(descending)],
-            collected: self.collected.as_deref(),
+            collected,
             names: &[],
             after,
             up_to,
@@ -57,6 +58,7 @@ impl Reader {
         if let (true, None, Some(cursor)) = (records.is_empty(), head, &from) {
             cursor.check_head(meta(&self.sql, &mut conn).await?.last_id)?;
         }
+        conn.done();
         let position = records.last().map_or(start, |last| last.record.id);
         let next = PositionCursor {
             store,

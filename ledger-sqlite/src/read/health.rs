@@ -41,12 +41,14 @@ impl Reader {
             .bind(0)
             .bind(0);
         look.fetch_optional(&mut *conn).await.map_err(convert)?;
+        conn.done();
         Ok(format!("format {FORMAT}, last id {}", meta.last_id))
     }
 
     async fn settings(self) -> Result<String> {
         let mut conn = self.connection().await?;
         let settings = Settings::read(&mut conn).await?;
+        conn.done();
         settings.check_journal()?;
         Ok("WAL".to_owned())
     }

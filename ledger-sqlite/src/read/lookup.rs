@@ -56,12 +56,16 @@ impl Reader {
     /// The highest id ever assigned.
     pub(crate) async fn last_id(self) -> Result<i64> {
         let mut conn = self.connection().await?;
-        Ok(meta(&self.sql, &mut conn).await?.last_id)
+        let meta = meta(&self.sql, &mut conn).await?;
+        conn.done();
+        Ok(meta.last_id)
     }
 
     pub(crate) async fn stat(self, stream: StreamName) -> Result<Option<StreamStat<i64>>> {
         let mut conn = self.connection().await?;
-        stat(&self.sql, &mut conn, &stream).await
+        let stat = stat(&self.sql, &mut conn, &stream).await?;
+        conn.done();
+        Ok(stat)
     }
 
     pub(crate) async fn list(self, list: ListStreams) -> Result<Page<StreamName>> {
@@ -76,6 +80,7 @@ impl Reader {
             // One more tells whether something follows.
             .bind(i64::try_from(list.limit()).unwrap_or(i64::MAX) + 1);
         let mut rows = query.fetch_all(&mut *conn).await.map_err(convert)?;
+        conn.done();
         let end = match rows.len() > list.limit() {
             true => PageEnd::More,
             false => PageEnd::CaughtUp,

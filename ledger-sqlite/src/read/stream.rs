@@ -33,8 +33,10 @@ impl Reader {
         read: Read<i64>,
     ) -> Result<Page<Record<i64>>> {
         let mut conn = self.connection().await?;
-        let collected = self.collected.as_deref();
-        page(&self.sql, collected, &mut conn, &stream, &read).await
+        let collected = self.connections.collected();
+        let page = page(&self.sql, collected, &mut conn, &stream, &read).await?;
+        conn.done();
+        Ok(page)
     }
 }
 
