@@ -9,7 +9,7 @@ const SPARE: usize = 8;
 /// Larger ones are given back: one large page should not cost memory for ever.
 const SPARE_BYTES: usize = 1 << 20;
 
-/// The pages that the connections of a pool have collected.
+/// The pages that the connections of a store have collected.
 ///
 /// A page stays with the number of its connection until it is taken. If nobody
 /// comes for it, since the read was dropped, the next page of the connection
